@@ -1,0 +1,240 @@
+// What workers send: registration, answers, and word of how they are.
+#include <utility>
+
+#include <rpcbroker/pack.hpp>
+
+#include "broker/broker_core.hpp"
+#include "broker/rpc_messages.hpp"
+
+namespace rpcbroker::broker {
+
+namespace {
+
+Error not_registered() {
+    return {Code::failed_precondition, "no worker is registered on this connection; send rpc.register first",
+            By::broker, Ran::no};
+}
+
+/// What a handler's error may say: all but what only the broker and the libraries know. The worker library speaks for
+/// itself as `by: worker`. Nothing if `object` is no error object.
+std::optional<Error> worker_error(std::string_view object) {
+    auto error = read_error_object(object);
+    if (!error || error->by() == By::worker) return error;
+    Error cleaned(error->code(), error->message());
+    cleaned.set_data(error->data());
+    return cleaned;
+}
+
+}  // namespace
+
+void BrokerCore::notify_worker(PeerId peer, std::string_view method, std::string_view params) {
+    append_notification(to_workers_.add(peer), method, params);
+}
+
+void BrokerCore::on_worker_message(PeerId peer, const MessageView& message, Body* alone) {
+    if (message.type == MessageType::request) {
+        if (message.method == "rpc.register") return on_register(peer, message);
+        return on_backend_request(peer, message);
+    }
+    Worker* worker = find_worker(peer);
+    if (!worker) {
+        counters_.add(message.type == MessageType::response ? Counter::late_responses : Counter::unexpected_messages);
+        return notify_worker(peer, "rpc.register_again", no_parameters);
+    }
+    switch (message.type) {
+    case MessageType::response: return on_response(*worker, message, alone);
+    case MessageType::notification: return on_worker_notification(*worker, message);
+    default: return counters_.add(Counter::unexpected_messages);
+    }
+}
+
+void BrokerCore::on_backend_request(PeerId peer, const MessageView& message) {
+    counters_.add(Counter::unexpected_messages);
+    const Error error =
+        find_worker(peer) ? Error{Code::unimplemented, "on the backend there is rpc.register; calls go to the frontend",
+                                  By::broker, Ran::no}
+                          : not_registered();
+    append_error(to_workers_.add(peer), message.msgid, error);
+}
+
+void BrokerCore::on_register(PeerId peer, const MessageView& message) {
+    const auto registration = read_registration(message.params);
+    auto fits = registration ? directory_.fits(*registration) : Result<void>(registration.error());
+    if (fits && draining_) fits = Error{Code::unavailable, "the broker is shutting down", By::broker, Ran::no};
+    if (!fits) {
+        counters_.add(Counter::registrations_refused);
+        notice(Notice::Level::warning, "registration refused",
+               {{"worker", worker_name(find_worker(peer), peer)}, {"why", fits.error().message()}});
+        return append_error(to_workers_.add(peer), message.msgid, fits.error());
+    }
+
+    Worker* known = find_worker(peer);
+    Worker& worker = known ? *known : make_worker(peer);
+    std::vector<Service*> services;
+    for (const auto& membership : worker.memberships) services.push_back(membership->service);
+    worker.name = registration->name;
+    worker.capacity = registration->capacity;
+    worker.heartbeat = registration->heartbeat;
+    worker.draining = false;
+    directory_.join(worker, *registration, now_);
+    for (const auto& membership : worker.memberships) services.push_back(membership->service);
+    to_workers_.set_batching(peer, registration->batch);
+
+    scratch_.clear();
+    Packer out(scratch_);
+    out.map(6).string("protocol").unsigned_integer(1).string("broker").string(broker_id_);
+    out.string("version")
+        .string(RPCBROKER_VERSION)
+        .string("heartbeat")
+        .unsigned_integer(to_milliseconds(limits_.heartbeat));
+    out.string("worker").string(worker.id).string("max_message").unsigned_integer(limits_.max_message);
+    append_result(to_workers_.add(peer), message.msgid, scratch_);
+
+    counters_.add(Counter::workers_registered);
+    notice(Notice::Level::info, known ? "worker registered again" : "worker registered",
+           {{"worker", worker.id}, {"name", worker.name}, {"capacity", std::to_string(worker.capacity)}});
+    deadlines_.remove(std::exchange(worker.timer, Deadlines::none));
+    if (worker.heartbeat) {
+        worker.next_heartbeat = now_ + limits_.heartbeat;
+        worker.timer = add_timer(Timer::worker, worker.next_heartbeat, peer.slot);
+    }
+    for (Service* service : services) settle(*service);
+    reroute_own(worker);
+    serve(worker);
+}
+
+void BrokerCore::on_worker_notification(Worker& worker, const MessageView& message) {
+    if (message.method == "rpc.heartbeat") {
+        const auto capacity = read_heartbeat(message.params);
+        if (!capacity) return counters_.add(Counter::unexpected_messages);
+        if (!*capacity) return;
+        worker.capacity = **capacity;
+        Directory::update_load(worker);
+        return serve(worker);
+    }
+    if (message.method == "rpc.return") return on_return(worker, message);
+    if (message.method == "rpc.leave") return on_leave(worker);
+    counters_.add(Counter::unknown_notifications);
+}
+
+/// The worker is sent no more calls; what it has, it finishes.
+void BrokerCore::on_leave(Worker& worker) {
+    if (!std::exchange(worker.draining, true)) stop_drawing(worker);
+    notify_worker(worker.peer, "rpc.left", no_parameters);
+}
+
+void BrokerCore::stop_drawing(Worker& worker) {
+    std::vector<Service*> services;
+    for (const auto& membership : worker.memberships) services.push_back(membership->service);
+    directory_.withdraw(worker, now_);
+    for (Service* service : services) settle(*service);
+    reroute_own(worker);
+}
+
+void BrokerCore::on_return(Worker& worker, const MessageView& message) {
+    Unpacker in(message.params);
+    const auto count = in.take_array();
+    const auto listed = in.take_array();
+    if (count != 1U || !listed) return counters_.add(Counter::unexpected_messages);
+    std::vector<Call*> returned;
+    for (std::uint32_t i = 0; i < *listed; ++i) {
+        const auto msgid = in.take_unsigned();
+        if (!msgid) {
+            counters_.add(Counter::unexpected_messages);
+            break;
+        }
+        if (Call* call = take_back(worker, *msgid)) returned.push_back(call);
+    }
+    counters_.add(Counter::calls_returned, returned.size());
+    worker.returning = true;
+    Directory::update_load(worker);
+    // The one that was sent first comes first again.
+    for (auto call = returned.rbegin(); call != returned.rend(); ++call) {
+        if ((*call)->moved_out)
+            end(**call,
+                {Code::unavailable, "worker " + worker.id + " gave the call back, and its large body is not kept",
+                 By::broker, Ran::no});
+        else
+            route(**call, Place::front);
+    }
+    worker.returning = false;
+    Directory::update_load(worker);
+    serve(worker);
+}
+
+/// The call that the worker gives back, if it is still wanted.
+Call* BrokerCore::take_back(Worker& worker, std::uint64_t msgid) {
+    Call* call = msgid <= UINT32_MAX ? calls_.dispatched_as(static_cast<std::uint32_t>(msgid)) : nullptr;
+    if (!call || call->worker != &worker) {
+        counters_.add(Counter::late_responses);
+        return nullptr;
+    }
+    release_place(*call);
+    if (call->state == Call::State::abandoned) {
+        free_call(*call);
+        return nullptr;
+    }
+    call->state = Call::State::waiting;
+    return call;
+}
+
+void BrokerCore::on_response(Worker& worker, const MessageView& message, Body* alone) {
+    Call* call = calls_.dispatched_as(message.msgid);
+    if (!call || call->worker != &worker) return counters_.add(Counter::late_responses);
+    ++worker.completed;
+    if (message.error != packed_nil) ++worker.errors;
+    release_place(*call);
+    if (call->state == Call::State::abandoned)
+        free_call(*call);
+    else
+        answer(*call, worker, message, alone);
+    serve(worker);
+}
+
+/// Passes the worker's answer on to the caller, and ends the call.
+void BrokerCore::answer(Call& call, const Worker& worker, const MessageView& message, Body* alone) {
+    call.state = Call::State::waiting;  // it has no place any more
+    const bool failed = message.error != packed_nil;
+    counters_.add(Counter::calls_answered);
+    record(call, failed);
+    if (call.one_way) {
+        if (failed) counters_.add(Counter::one_way_failed);
+    } else if (failed) {
+        answer_error(call, worker, message);
+    } else if (alone && message.msgid_at != 0 && message.timing.empty() && !call.timing) {
+        overwrite_u32(alone->data() + message.msgid_at, call.client_msgid);
+        to_clients_.add_large(call.client->peer, call.envelope_view(), std::move(*alone));
+    } else {
+        const auto tail = message.tail.substr(0, message.tail.size() - message.timing.size());
+        auto& out = to_clients_.add(call.client->peer, call.envelope_view());
+        append_with_tail(out, MessageType::response, call.client_msgid, call.timing ? 5 : 4, tail);
+        if (call.timing) append_timing(out, call, worker);
+    }
+    give_up(call);
+}
+
+void BrokerCore::answer_error(Call& call, const Worker& worker, const MessageView& message) {
+    auto error = worker_error(message.error);
+    if (!error) {
+        counters_.add(Counter::invalid_responses);
+        error = Error{Code::internal, "the worker answered with an error that is no map of code and message",
+                      By::worker, Ran::maybe};
+    }
+    scratch_.clear();
+    append_error_object(scratch_, *error);
+    Packer(scratch_).nil();
+    auto& out = to_clients_.add(call.client->peer, call.envelope_view());
+    append_with_tail(out, MessageType::response, call.client_msgid, call.timing ? 5 : 4, scratch_);
+    if (call.timing) append_timing(out, call, worker);
+}
+
+void BrokerCore::append_timing(std::string& out, const Call& call, const Worker& worker) {
+    const auto microseconds = [](Duration time) {
+        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+    };
+    Packer(out).map(3).string("worker").string(worker.name).string("queued_us");
+    Packer(out).unsigned_integer(microseconds(call.dispatched - call.accepted));
+    Packer(out).string("worker_us").unsigned_integer(microseconds(now_ - call.dispatched));
+}
+
+}  // namespace rpcbroker::broker

@@ -1,0 +1,236 @@
+// The loop round BrokerCore: one thread, two sockets, nothing in it that blocks but the poll.
+#include <rpcbroker/broker.hpp>
+
+#include <sys/random.h>
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <rpcbroker/endpoint.hpp>
+
+#include "broker/broker_core.hpp"
+#include "common/time.hpp"
+#include "common/transport/context.hpp"
+#include "common/transport/flush.hpp"
+#include "common/transport/poller.hpp"
+#include "common/transport/router.hpp"
+
+namespace rpcbroker {
+
+namespace {
+
+using broker::BrokerCore;
+using broker::Counter;
+using broker::Notice;
+
+/// Bodies taken from one socket before the other has its turn.
+constexpr int bodies_a_turn = 64;
+/// Rounds of both sockets before timers and senders have theirs.
+constexpr int rounds_a_turn = 8;
+constexpr Duration retry_blocked = std::chrono::milliseconds(2);
+constexpr Duration flush_at_end = std::chrono::seconds(1);
+
+std::string random_id() {
+    std::uint64_t bits = 0;
+    if (getrandom(&bits, sizeof bits, 0) != sizeof bits)
+        throw std::system_error(errno, std::generic_category(), "getrandom");
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string id;
+    for (; id.size() < 16; bits >>= 4) id.push_back(digits[bits & 15]);
+    return id;
+}
+
+Endpoint checked(const std::string& text, bool insecure) {
+    auto endpoint = Endpoint::parse(text, Endpoint::Use::bind).value();
+    if (!insecure && !endpoint.is_local())
+        throw Error(Code::permission_denied, text +
+                                                 ": strangers could reach it; bind to 127.0.0.1 or ipc://, or say "
+                                                 "that it is meant to be open (--insecure)");
+    return endpoint;
+}
+
+}  // namespace
+
+/// One of the two sockets with what belongs to it.
+struct Side {
+    Side(const transport::Context& context, const transport::RouterOptions& options) : router(context, options) {}
+
+    transport::Router router;
+    transport::Flush flush;
+    std::vector<std::string> endpoints;
+    std::vector<PeerId> gone;  ///< found gone while sending; reported once what they had sent before was read
+
+    void bind(const std::vector<std::string>& wanted, bool insecure) {
+        for (const auto& text : wanted) endpoints.push_back(router.bind(checked(text, insecure)).value());
+    }
+};
+
+struct Broker::State {
+    State(BrokerOptions wanted, const transport::Context& context)
+        : options(std::move(wanted)),
+          core(options.limits, random_id(), Clock::now()),
+          front(context, router_options(options.limits)),
+          back(context, router_options(options.limits)) {
+        front.bind(options.frontends, options.insecure);
+        back.bind(options.backends, options.insecure);
+        poller.add(front.router);
+        poller.add(back.router);
+        poller.add(wakeup);
+    }
+
+    static transport::RouterOptions router_options(const BrokerLimits& limits) {
+        transport::RouterOptions result;
+        result.max_message = limits.max_message;
+        return result;
+    }
+
+    void run();
+    bool receive(Side& side, bool from_workers, TimePoint now);
+    bool receive_all(TimePoint now);
+    void report_closed(Side& side, bool from_workers, TimePoint now);
+    std::size_t send(Side& side, Outbox& outbox);
+    std::size_t send_all();
+    void begin_drain(TimePoint now);
+    [[nodiscard]] bool finished(TimePoint now);
+    void report_events();
+    void wait(bool drained, std::size_t blocked, TimePoint now);
+
+    BrokerOptions options;
+    BrokerCore core;
+    Side front;
+    Side back;
+    transport::Poller poller;
+    transport::Wakeup wakeup;
+    transport::Incoming incoming;
+    std::function<void(const BrokerEvent&)> on_event;
+    std::atomic<bool> stopping{false};
+    std::optional<TimePoint> drain_end;
+    std::optional<TimePoint> flush_end;
+};
+
+void Broker::State::run() {
+    while (true) {
+        wakeup.clear();
+        const auto now = Clock::now();
+        const bool drained = receive_all(now);
+        core.on_time(now, drained);
+        while (const auto peer = core.next_without_address())
+            core.set_worker_address(*peer, back.router.address(*peer));
+        if (stopping && !drain_end) begin_drain(now);
+        const auto blocked = send_all();
+        report_events();
+        if (drain_end && finished(now) && (blocked == 0 || now >= *flush_end)) return;
+        wait(drained, blocked, now);
+    }
+}
+
+/// Takes what is there, up to a turn's share; true when nothing is left.
+bool Broker::State::receive(Side& side, bool from_workers, TimePoint now) {
+    for (int i = 0; i < bodies_a_turn; ++i) {
+        switch (side.router.receive(incoming)) {
+        case transport::Received::nothing: return true;
+        case transport::Received::bad_frames: core.counters().add(Counter::malformed_frames); break;
+        case transport::Received::nameless: core.counters().add(Counter::nameless_messages); break;
+        case transport::Received::body:
+            if (from_workers)
+                core.on_backend(incoming.peer, incoming.envelope, incoming.body, now);
+            else
+                core.on_frontend(incoming.peer, incoming.envelope, incoming.body, now);
+            break;
+        }
+    }
+    return false;
+}
+
+bool Broker::State::receive_all(TimePoint now) {
+    for (int round = 0; round < rounds_a_turn; ++round) {
+        const bool back_empty = receive(back, true, now);
+        const bool front_empty = receive(front, false, now);
+        if (back_empty) report_closed(back, true, now);
+        if (front_empty) report_closed(front, false, now);
+        if (back_empty && front_empty) return true;
+    }
+    return false;
+}
+
+void Broker::State::report_closed(Side& side, bool from_workers, TimePoint now) {
+    const auto closed = [&](PeerId peer) {
+        if (from_workers)
+            core.on_backend_closed(peer, now);
+        else
+            core.on_frontend_closed(peer, now);
+    };
+    PeerId peer;
+    while (side.router.next_closed(peer)) closed(peer);
+    for (const PeerId gone : std::exchange(side.gone, {})) closed(gone);
+}
+
+/// Returns how many peers do not take what is for them.
+std::size_t Broker::State::send(Side& side, Outbox& outbox) {
+    const auto done = side.flush(outbox, side.router);
+    core.counters().add(Counter::undeliverable_messages, done.dropped);
+    side.gone.insert(side.gone.end(), side.flush.gone().begin(), side.flush.gone().end());
+    for (const PeerId peer : side.flush.blocked()) {
+        if (outbox.waiting_bytes(peer) <= options.limits.max_unsent_bytes) continue;
+        core.counters().add(Counter::slow_peers_cut);
+        side.router.disconnect(peer);
+    }
+    return done.blocked;
+}
+
+std::size_t Broker::State::send_all() { return send(back, core.to_workers()) + send(front, core.to_clients()); }
+
+/// Takes no new connections, and lets what was accepted end.
+void Broker::State::begin_drain(TimePoint now) {
+    drain_end = now + options.drain_timeout;
+    front.router.unbind_all();
+    back.router.unbind_all();
+    core.begin_drain(now);
+}
+
+bool Broker::State::finished(TimePoint now) {
+    if (!core.idle() && now < *drain_end) return false;
+    if (!flush_end) {
+        flush_end = now + flush_at_end;
+        core.end_all(now);
+        send_all();
+    }
+    return true;
+}
+
+void Broker::State::report_events() {
+    for (const Notice& notice : core.take_notices())
+        if (on_event) on_event({notice.level == Notice::Level::warning, notice.text, notice.fields});
+}
+
+void Broker::State::wait(bool drained, std::size_t blocked, TimePoint now) {
+    if (!drained) return;
+    std::optional<Duration> timeout;
+    const auto at_most = [&](Duration limit) { timeout = timeout ? std::min(*timeout, limit) : limit; };
+    if (const auto next = core.next_deadline()) at_most(*next - now);
+    if (blocked > 0) at_most(retry_blocked);
+    if (drain_end && *drain_end > now) at_most(*drain_end - now);
+    if (!front.gone.empty() || !back.gone.empty() || (stopping && !drain_end)) at_most(Duration::zero());
+    poller.wait(timeout);
+}
+
+Broker::Broker(BrokerOptions options) : Broker(std::move(options), transport::Context{}) {}
+Broker::Broker(BrokerOptions options, const transport::Context& context)
+    : state_(std::make_unique<State>(std::move(options), context)) {}
+Broker::~Broker() = default;
+
+const std::vector<std::string>& Broker::frontends() const noexcept { return state_->front.endpoints; }
+const std::vector<std::string>& Broker::backends() const noexcept { return state_->back.endpoints; }
+const std::string& Broker::id() const noexcept { return state_->core.id(); }
+void Broker::on_event(std::function<void(const BrokerEvent&)> handler) { state_->on_event = std::move(handler); }
+void Broker::run() { state_->run(); }
+
+void Broker::stop() noexcept {
+    state_->stopping = true;
+    state_->wakeup.signal();
+}
+
+}  // namespace rpcbroker

@@ -1,0 +1,122 @@
+// The calls that the broker has accepted and not yet ended, and their ids on the wire.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rpcbroker/error.hpp>
+
+#include "common/body.hpp"
+#include "common/deadlines.hpp"
+#include "common/time.hpp"
+
+namespace rpcbroker::broker {
+
+struct Client;
+struct Method;
+struct Service;
+struct Worker;
+class FairQueue;
+
+/// One accepted call. It is `waiting` in exactly one FairQueue, or `running` at exactly one worker; or its caller has had
+/// its outcome and it is `abandoned`: it only stands for the place that it still takes at its worker.
+struct Call {
+    enum class State : std::uint8_t { free, waiting, running, abandoned };
+
+    // What to send. `tail` is the request from its method on; a body over `large_body` is kept whole in `large` instead.
+    std::string tail_bytes;
+    std::unique_ptr<Body> large;
+    std::uint32_t large_tail_at = 0;
+    std::uint32_t large_msgid_at = 0;  ///< where its five-byte msgid stands; 0: it must be copied
+    std::uint32_t timeout_at = 0;      ///< where a five-byte timeout's value stands in the tail; 0: none
+    std::uint8_t elements = 0;         ///< of the request that a worker gets: 4 or 5
+
+    State state = State::free;
+    bool one_way = false;
+    bool idempotent = false;       ///< from its first dispatch on, if the caller did not say
+    bool idempotent_said = false;  ///< by the caller
+    bool stream = false;
+    bool timing = false;
+    bool keyed = false;
+    bool moved_out = false;  ///< `large` went to the worker and cannot be sent again
+    std::uint8_t lost = 0;   ///< how many workers were lost with it
+
+    // Who asked, and how to answer. No client: it is gone, and this is a one-way call or abandoned.
+    Client* client = nullptr;
+    std::uint32_t client_slot = 0;  ///< names its line in a FairQueue
+    std::uint32_t client_msgid = 0;
+    std::unique_ptr<std::string> envelope;
+
+    Service* service = nullptr;
+    Method* method = nullptr;    ///< null while nobody has registered it
+    Worker* worker = nullptr;    ///< where it runs
+    std::uint64_t pin = 0;       ///< serial of the only worker that may run it; 0: any
+    std::uint64_t key_hash = 0;  ///< of `key`, when keyed
+
+    TimePoint accepted;
+    TimePoint dispatched;
+    TimePoint deadline;
+    Deadlines::Handle timer = Deadlines::none;
+    std::uint32_t wire_id = 0;  ///< of its latest dispatch
+
+    // Neighbours in the queue that it waits in, or among the calls of its worker.
+    Call* next = nullptr;
+    Call* previous = nullptr;
+    FairQueue* queue = nullptr;
+    std::uint32_t lane = 0;
+    // Neighbours among its client's calls.
+    Call* client_next = nullptr;
+    Call* client_previous = nullptr;
+
+    std::uint32_t index = 0;  ///< in the table
+    std::uint16_t generation = 0;
+
+    /// Whether its handler may have been started, for an error that ends it now.
+    [[nodiscard]] Ran ran() const noexcept { return state == State::running || lost > 0 ? Ran::maybe : Ran::no; }
+    [[nodiscard]] std::string_view tail() const noexcept {
+        return large ? large->bytes().substr(large_tail_at) : std::string_view(tail_bytes);
+    }
+    [[nodiscard]] std::string_view envelope_view() const noexcept {
+        return envelope ? std::string_view(*envelope) : std::string_view();
+    }
+};
+
+/// Slots for calls, used again oldest first, so that an id that was ended long ago finds nothing.
+class CallTable {
+public:
+    static constexpr unsigned index_bits = 22;
+    static constexpr std::uint32_t max_calls = 1U << index_bits;
+
+    /// A slot with all members as new; null when max_calls are in use.
+    Call* take();
+    void release(Call& call) noexcept;
+
+    /// Gives the call a new id on the wire, for one dispatch.
+    static std::uint32_t new_wire_id(Call& call) noexcept;
+    /// The call dispatched under `wire_id` that has not been answered, returned or lost since; else null.
+    Call* dispatched_as(std::uint32_t wire_id) noexcept;
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Every slot there is; those with State::free are not in use.
+    template <class F>
+    void for_each(F&& f) {
+        for (std::uint32_t i = 0; i < made_; ++i)
+            if (Call& call = at(i); call.state != Call::State::free) f(call);
+    }
+    Call& at(std::uint32_t index) noexcept { return blocks_[index >> block_bits][index & (block_size - 1)]; }
+
+private:
+    static constexpr unsigned block_bits = 8;
+    static constexpr std::uint32_t block_size = 1U << block_bits;
+
+    std::vector<std::unique_ptr<Call[]>> blocks_;
+    std::uint32_t made_ = 0;
+    std::size_t size_ = 0;
+    Call* free_first_ = nullptr;  ///< linked by `next`
+    Call* free_last_ = nullptr;
+};
+
+}  // namespace rpcbroker::broker

@@ -1,0 +1,85 @@
+#include "broker/fair_queue.hpp"
+
+namespace rpcbroker::broker {
+
+std::uint32_t FairQueue::lane_of(std::uint32_t client) {
+    const auto [found, is_new] = by_client_.try_emplace(client, none);
+    if (!is_new) return found->second;
+    std::uint32_t lane = 0;
+    if (spare_.empty()) {
+        lane = static_cast<std::uint32_t>(lanes_.size());
+        lanes_.emplace_back();
+    } else {
+        lane = spare_.back();
+        spare_.pop_back();
+    }
+    found->second = lane;
+    Lane& made = lanes_[lane];
+    made = Lane{};
+    made.client = client;
+    if (turn_ == none) {
+        made.next = made.previous = turn_ = lane;
+    } else {  // A new client waits one round: it comes last, just before the one whose turn it is.
+        made.next = turn_;
+        made.previous = lanes_[turn_].previous;
+        lanes_[made.previous].next = lane;
+        lanes_[turn_].previous = lane;
+    }
+    return lane;
+}
+
+void FairQueue::close(std::uint32_t lane) noexcept {
+    Lane& gone = lanes_[lane];
+    if (gone.next == lane) {
+        turn_ = none;
+    } else {
+        lanes_[gone.previous].next = gone.next;
+        lanes_[gone.next].previous = gone.previous;
+        if (turn_ == lane) turn_ = gone.next;
+    }
+    by_client_.erase(gone.client);
+    spare_.push_back(lane);
+}
+
+void FairQueue::push_back(std::uint32_t client, Call& call) {
+    call.lane = lane_of(client);
+    Lane& lane = lanes_[call.lane];
+    call.queue = this;
+    call.next = nullptr;
+    call.previous = lane.last;
+    (lane.last ? lane.last->next : lane.first) = &call;
+    lane.last = &call;
+    ++size_;
+}
+
+void FairQueue::push_front(std::uint32_t client, Call& call) {
+    call.lane = lane_of(client);
+    Lane& lane = lanes_[call.lane];
+    call.queue = this;
+    call.previous = nullptr;
+    call.next = lane.first;
+    (lane.first ? lane.first->previous : lane.last) = &call;
+    lane.first = &call;
+    ++size_;
+}
+
+void FairQueue::remove(Call& call) noexcept {
+    Lane& lane = lanes_[call.lane];
+    (call.previous ? call.previous->next : lane.first) = call.next;
+    (call.next ? call.next->previous : lane.last) = call.previous;
+    call.next = call.previous = nullptr;
+    call.queue = nullptr;
+    --size_;
+    if (!lane.first) close(call.lane);
+}
+
+Call* FairQueue::pop() noexcept {
+    if (turn_ == none) return nullptr;
+    Lane& lane = lanes_[turn_];
+    Call* call = lane.first;
+    turn_ = lane.next;
+    remove(*call);
+    return call;
+}
+
+}  // namespace rpcbroker::broker

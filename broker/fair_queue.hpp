@@ -1,0 +1,59 @@
+// Waiting calls, one line per client, served in turn: a client that floods delays only itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/call_table.hpp"
+
+namespace rpcbroker::broker {
+
+/// Does not own its calls; links them through their own members. All operations take constant time. Not thread-safe.
+class FairQueue {
+public:
+    FairQueue() = default;
+    FairQueue(const FairQueue&) = delete;
+    FairQueue& operator=(const FairQueue&) = delete;
+
+    /// `client` names the line: the slot of the client's connection.
+    void push_back(std::uint32_t client, Call& call);
+    /// For a call that had left the queue already and comes back: first in its client's line.
+    void push_front(std::uint32_t client, Call& call);
+    /// Takes out a call that is in this queue.
+    void remove(Call& call) noexcept;
+    /// Takes out the first call of the client whose turn it is, and passes the turn on. Null when empty.
+    Call* pop() noexcept;
+
+    /// What pop would take out.
+    [[nodiscard]] Call* first() const noexcept { return turn_ == none ? nullptr : lanes_[turn_].first; }
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [client, lane] : by_client_)
+            for (Call* call = lanes_[lane].first; call; call = call->next) f(*call);
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+    struct Lane {
+        Call* first = nullptr;
+        Call* last = nullptr;
+        std::uint32_t client = 0;
+        std::uint32_t next = none;  ///< in the ring of lanes that hold calls
+        std::uint32_t previous = none;
+    };
+    std::uint32_t lane_of(std::uint32_t client);
+    void close(std::uint32_t lane) noexcept;
+
+    std::vector<Lane> lanes_;
+    std::vector<std::uint32_t> spare_;
+    std::unordered_map<std::uint32_t, std::uint32_t> by_client_;
+    std::uint32_t turn_ = none;  ///< the lane to serve next
+    std::size_t size_ = 0;
+};
+
+}  // namespace rpcbroker::broker

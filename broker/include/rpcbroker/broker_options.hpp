@@ -1,0 +1,36 @@
+// What a broker is told when it is made. The flags of rpc-broker are these, one for one (rpc-broker --help).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace rpcbroker {
+
+/// What the state machine goes by. Sizes are bytes.
+struct BrokerLimits {
+    std::chrono::milliseconds heartbeat{500};           ///< the period told to peers; silent for three of them is lost
+    std::chrono::milliseconds default_timeout{30'000};  ///< of a call that names none
+    std::chrono::milliseconds max_timeout{24 * 3'600'000};
+    std::chrono::milliseconds service_grace{1'000};  ///< how long a call waits for a service that nobody registered
+    std::chrono::milliseconds restart_grace{5'000};  ///< how long calls wait for a service whose last worker went
+    std::size_t max_message = std::size_t{64} << 20;
+    std::size_t max_queued = 100'000;                     ///< waiting calls, a service
+    std::size_t max_queued_bytes = std::size_t{1} << 30;  ///< of waiting calls, in all
+    std::size_t max_unsent_bytes = std::size_t{256}
+                                   << 20;  ///< kept for a peer that does not read; beyond it, it is cut
+    std::size_t max_services = 10'000;     ///< names remembered, with and without workers
+    std::size_t max_methods = 100'000;
+};
+
+struct BrokerOptions {
+    /// At least one each; see Endpoint for what can be bound.
+    std::vector<std::string> frontends{"tcp://127.0.0.1:5555"};
+    std::vector<std::string> backends{"tcp://127.0.0.1:5556"};
+    BrokerLimits limits;
+    std::chrono::milliseconds drain_timeout{10'000};  ///< how long calls in flight may take after stop()
+    bool insecure = false;                            ///< binds what strangers can reach, although nothing checks keys
+};
+
+}  // namespace rpcbroker

@@ -1,0 +1,23 @@
+// How long calls took, in buckets whose width is a bounded part of their value (as HdrHistogram does it).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace rpcbroker::broker {
+
+/// Microseconds, with a relative error of at most 1/32. Takes no memory until the first value, about 4 KiB from then on.
+/// Not thread-safe.
+class LatencyHistogram {
+public:
+    void record(std::uint64_t microseconds);
+    /// The value that a share of `quantile` (0 to 1) of all values does not exceed; 0 when there is none.
+    [[nodiscard]] std::uint64_t quantile(double quantile) const noexcept;
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+
+private:
+    std::vector<std::uint32_t> buckets_;
+    std::uint64_t count_ = 0;
+};
+
+}  // namespace rpcbroker::broker

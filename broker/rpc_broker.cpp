@@ -1,0 +1,126 @@
+// rpc-broker: the flags, the ready line, and the signals round rpcbroker::Broker.
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rpcbroker/broker.hpp>
+#include <rpcbroker/endpoint.hpp>
+
+#include "common/program/flags.hpp"
+#include "common/program/log.hpp"
+#include "common/program/signals.hpp"
+#include "common/program/systemd.hpp"
+
+namespace {
+
+using namespace rpcbroker;
+
+constexpr int cannot_bind = 1;
+
+std::vector<std::string> texts_of(const std::vector<Endpoint>& endpoints) {
+    std::vector<std::string> texts;
+    for (const auto& endpoint : endpoints) texts.push_back(endpoint.text());
+    return texts;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+    std::string line;
+    for (const auto& text : texts) line.append(line.empty() ? "" : ",").append(text);
+    return line;
+}
+
+/// Strangers can cause these lines: their number is bounded.
+void log_event(const BrokerEvent& event) {
+    static log::RateLimit limit{20};
+    const auto left_out = limit.admit(Clock::now());
+    if (!left_out) return;
+    std::vector<log::Field> fields;
+    for (const auto& [name, value] : event.fields) fields.emplace_back(name, value);
+    if (*left_out > 0) fields.emplace_back("left_out", *left_out);
+    log::write(event.warning ? log::Level::warn : log::Level::info, event.text, log::FieldView{fields});
+}
+
+struct Wanted {
+    BrokerOptions options;
+    std::vector<Endpoint> frontends;
+    std::vector<Endpoint> backends;
+};
+
+void add_flags(Flags& flags, Wanted& wanted) {
+    BrokerLimits& limits = wanted.options.limits;
+    flags.group("Endpoints")
+        .add_endpoints("--frontend", wanted.frontends, Endpoint::Use::bind, default_frontend, "where clients connect")
+        .add_endpoints("--backend", wanted.backends, Endpoint::Use::bind, default_backend, "where workers connect")
+        .add_switch("--insecure", wanted.options.insecure,
+                    "bind endpoints that strangers can reach, although nothing checks who they are");
+    flags.group("Time")
+        .add_duration("--heartbeat", limits.heartbeat,
+                      "sign of life between the broker and its peers; three missed: lost")
+        .add_duration("--default-timeout", limits.default_timeout, "of a call that names none")
+        .add_duration("--max-timeout", limits.max_timeout, "a longer one is taken as this")
+        .add_duration("--service-grace", limits.service_grace,
+                      "how long a call waits for a service that nobody registered")
+        .add_duration("--restart-grace", limits.restart_grace,
+                      "how long calls wait for a service whose last worker went")
+        .add_duration("--drain-timeout", wanted.options.drain_timeout,
+                      "how long calls in flight may take after SIGTERM");
+    flags.group("Limits")
+        .add_size("--max-message", limits.max_message, "of one body; a larger one closes its connection")
+        .add_number("--max-queued", limits.max_queued, "waiting calls, a service", 1)
+        .add_size("--max-queued-bytes", limits.max_queued_bytes, "of all waiting calls together");
+}
+
+std::optional<std::string> stranger_can_reach(const std::vector<Endpoint>& endpoints) {
+    for (const auto& endpoint : endpoints)
+        if (!endpoint.is_local()) return endpoint.text();
+    return std::nullopt;
+}
+
+void serve(Broker& broker, StopSignal& signal) {
+    broker.on_event(log_event);
+    StopThread stop{signal, [&] {
+                        log::info("stopping", {{"signal", signal.received()}});
+                        systemd::notify_stopping();
+                        broker.stop();
+                    }};
+    std::cout << "rpc-broker ready frontend=" << joined(broker.frontends()) << " backend=" << joined(broker.backends())
+              << std::endl;
+    systemd::notify_ready();
+    broker.run();
+    log::info("stopped");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Wanted wanted;
+    Flags flags{
+        "rpc-broker", "Passes calls of clients on to the workers that registered their methods.",
+        "rpc-broker                                   clients on port 5555, workers on 5556, this machine only\n"
+        "rpc-broker --frontend tcp://127.0.0.1:0      any free port; the ready line on stdout tells which\n"
+        "rpc-broker --frontend ipc:///run/rpc/front --backend ipc:///run/rpc/back\n"
+        "rpc-broker --frontend 'tcp://*:5555' --insecure   for everyone who reaches this machine"};
+    add_flags(flags, wanted);
+    if (const auto status = flags.parse(argc, argv)) return *status;
+    if (!wanted.options.insecure)
+        for (const auto* endpoints : {&wanted.frontends, &wanted.backends})
+            if (const auto open = stranger_can_reach(*endpoints))
+                return flags.refuse(*open +
+                                    ": strangers could reach it; bind to 127.0.0.1 or ipc://, or say that it is meant "
+                                    "to be open with --insecure");
+    wanted.options.frontends = texts_of(wanted.frontends);
+    wanted.options.backends = texts_of(wanted.backends);
+
+    StopSignal signal;
+    try {
+        if (wanted.options.insecure) log::warn("--insecure: nothing checks who connects");
+        Broker broker{wanted.options};
+        serve(broker, signal);
+    } catch (const Error& error) {
+        std::cerr << "rpc-broker: " << error.message() << '\n';
+        return cannot_bind;
+    }
+    return 0;
+}

@@ -1,0 +1,37 @@
+// Small things that the broker's own messages are made of.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <rpcbroker/pack.hpp>
+
+#include "broker/call_table.hpp"
+#include "broker/directory.hpp"
+#include "common/peer.hpp"
+
+namespace rpcbroker::broker {
+
+inline constexpr std::string_view no_parameters = "\x90";            ///< []
+inline constexpr std::string_view empty_map_parameter = "\x91\x80";  ///< [{}]
+inline constexpr std::string_view packed_nil = "\xc0";
+
+/// How rpc.calls and the log name a connection.
+inline std::string peer_name(PeerId peer) {
+    return "c" + std::to_string(peer.slot) + "." + std::to_string(peer.generation);
+}
+inline std::string worker_name(const Worker* worker, PeerId peer) { return worker ? worker->id : peer_name(peer); }
+
+/// The full name, as it stands in the request: also of a call that nobody's method was found for yet, but not of one
+/// that is abandoned or moved out.
+inline std::string_view called_method(const Call& call) noexcept {
+    return Unpacker(call.tail()).take_string().value_or(std::string_view());
+}
+
+inline std::uint32_t to_milliseconds(std::chrono::milliseconds time) noexcept {
+    return static_cast<std::uint32_t>(time.count());
+}
+
+}  // namespace rpcbroker::broker

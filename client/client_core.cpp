@@ -1,0 +1,278 @@
+// Calls, from start to outcome. Brokers are in client_brokers.cpp, what they say in client_messages.cpp.
+#include "client/client_core.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include <rpcbroker/pack.hpp>
+
+namespace rpcbroker {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// In every request that append_request writes: after the head of the array, the type and 0xce.
+constexpr std::size_t msgid_at = 3;
+constexpr milliseconds longest_timeout{std::numeric_limits<std::uint32_t>::max()};
+
+Error by_client(Code code, std::string message, Ran ran) { return Error{code, std::move(message), By::client, ran}; }
+
+bool is_params(std::string_view params) {
+    Unpacker unpacker{params};
+    if (unpacker.peek() != Kind::array) return false;
+    return unpacker.take_value(max_nesting - 1) && unpacker.at_end();
+}
+
+std::string packed_meta(const std::map<std::string, std::string>& meta) {
+    std::string packed;
+    if (meta.empty()) return packed;
+    Packer packer{packed};
+    packer.map(meta.size());
+    for (const auto& [name, value] : meta) packer.string(name).string(value);
+    return packed;
+}
+
+std::uint32_t milliseconds_left(TimePoint deadline, TimePoint now) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - now);
+    return static_cast<std::uint32_t>(std::clamp(left, milliseconds{1}, longest_timeout).count());
+}
+
+/// Writes the time that is left into a request or notification that waited. All of ours hold it in five-byte form.
+void restamp(std::string& request, TimePoint deadline, TimePoint now) {
+    MessageView message;
+    BodyReader reader{request};
+    if (reader.next(message) != BodyReader::Step::message || message.options.timeout_at == 0) return;
+    const auto tail_at = static_cast<std::size_t>(message.tail.data() - request.data());
+    overwrite_u32(request.data() + tail_at + message.options.timeout_at, milliseconds_left(deadline, now));
+}
+
+}  // namespace
+
+ClientSession::ClientSession(ClientOptions options, TimePoint now)
+    : options_(std::move(options)), links_(options_.brokers.size()), deadlines_(now) {
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+        links_[i].endpoint = options_.brokers[i];
+        links_[i].max_message = options_.max_message;
+    }
+}
+
+CallId ClientSession::start(const NewCall& request, TimePoint now) {
+    const auto timeout = std::min(request.options.timeout.value_or(options_.timeout), longest_timeout);
+    Call made;
+    made.owner = request.owner;
+    made.deadline = now + timeout;
+    made.one_way = request.one_way;
+    made.idempotent = request.options.idempotent.value_or(false);
+    const CallId id = calls_.add(std::move(made));
+    if (auto error = refuse(request)) {
+        end(id, std::move(*error));
+    } else if (timeout <= milliseconds::zero()) {
+        end(id, by_client(Code::deadline_exceeded, "the call's time was over before it was made", Ran::no));
+    } else {
+        encode(request, timeout);
+        Call& call = *calls_.find(id);
+        call.timer = deadlines_.add(call.deadline, id);
+        place(id, call, encoded_, now);
+    }
+    return id;
+}
+
+std::optional<Error> ClientSession::refuse(const NewCall& call) const {
+    if (!is_method_name(call.method))
+        return by_client(Code::invalid_argument,
+                         "a method is called \"Service.Method\", of 3 to 255 bytes: not \"" +
+                             std::string{call.method.substr(0, 300)} + "\"",
+                         Ran::no);
+    if (!is_params(call.params))
+        return by_client(Code::invalid_argument, "the parameters are not one MessagePack array", Ran::no);
+    if (calls_.size() > options_.max_calls)
+        return by_client(Code::resource_exhausted,
+                         "this client has " + std::to_string(options_.max_calls) + " calls in flight already", Ran::no);
+    return std::nullopt;
+}
+
+void ClientSession::encode(const NewCall& call, milliseconds timeout) {
+    const std::string meta = packed_meta(call.options.meta);
+    RequestOptions options;
+    options.timeout_ms = static_cast<std::uint32_t>(timeout.count());
+    options.idempotent = call.options.idempotent;
+    options.trace = call.options.trace;
+    options.meta = meta;
+    if (call.options.key) options.key = *call.options.key;
+    options.worker = call.options.worker;
+    options.timing = call.options.timing && !call.one_way;
+    encoded_.clear();
+    if (call.one_way)
+        append_notification(encoded_, call.method, call.params, options);
+    else
+        append_request(encoded_, 0, call.method, call.params, options);
+}
+
+bool ClientSession::has_room_for(std::size_t bytes) const noexcept {
+    const std::size_t held = held_bytes_ + outbox_.waiting_bytes();
+    return held == 0 || held + bytes <= options_.max_held_bytes;
+}
+
+/// Sends a request that is not held yet, or keeps it until it can be sent.
+void ClientSession::place(CallId id, Call& call, std::string& request, TimePoint now) {
+    if (!has_room_for(request.size()))
+        return end(id, by_client(Code::resource_exhausted,
+                                 "the requests that this client holds have reached " +
+                                     std::to_string(options_.max_held_bytes) + " bytes",
+                                 Ran::no));
+    if (const auto broker = choose(request.size())) return send(id, call, request, *broker, now);
+    if (every_broker_refuses()) return end(id, refused_error(call.sent_before));
+    hold(id, call, request);
+}
+
+void ClientSession::hold(CallId id, Call& call, std::string& request) {
+    waiting_.insert(id);
+    keep(call, std::move(request));
+}
+
+void ClientSession::keep(Call& call, std::string request) {
+    held_bytes_ += request.size();
+    held_bytes_ -= std::exchange(call.held, request.size());
+    call.request = std::move(request);
+}
+
+/// `request` may be the one that the call holds.
+void ClientSession::send(CallId id, Call& call, std::string& request, BrokerIndex broker, TimePoint now) {
+    Link& link = links_[broker];
+    if (request.size() > link.max_message)
+        return end(id, by_client(Code::resource_exhausted,
+                                 "the request has " + std::to_string(request.size()) + " bytes, the broker takes " +
+                                     std::to_string(link.max_message),
+                                 call.sent_before ? Ran::maybe : Ran::no));
+    waiting_.erase(id);
+    call.sent = true;
+    call.broker = broker;
+    if (!call.one_way) {
+        call.msgid = msgids_.add(id);
+        overwrite_u32(request.data() + msgid_at, call.msgid);
+        if (link.in_flight++ == 0) expect_word(link, now);
+    }
+    const bool may_be_sent_again = call.one_way || call.idempotent;
+    if (may_be_sent_again && &request != &call.request) keep(call, request);
+    write(broker, request, may_be_sent_again);
+    if (!may_be_sent_again) keep(call, {});
+    if (call.one_way) link.one_ways.emplace_back(link.written, id);
+}
+
+/// A large one is moved if it may be, so that it is copied neither here nor in the transport.
+void ClientSession::write(BrokerIndex broker, std::string& request, bool copy) {
+    if (request.size() <= Outbox::batch_bytes) {
+        write_to(broker).append(request);
+        return;
+    }
+    ++links_[broker].written;
+    outbox_.add_large(peer_of(broker), {}, Body{copy ? request : std::move(request)});
+}
+
+void ClientSession::dispatch_waiting(TimePoint now) {
+    for (auto next = waiting_.begin(); next != waiting_.end();) {
+        const CallId id = *next++;
+        Call& call = *calls_.find(id);
+        const auto broker = choose(call.request.size());
+        if (!broker || call.deadline <= now) continue;
+        restamp(call.request, call.deadline, now);
+        send(id, call, call.request, *broker, now);
+    }
+}
+
+/// It is no longer under way at its broker: held again, or ended.
+void ClientSession::take_back(CallId id, Call& call) {
+    if (!call.one_way) {
+        msgids_.erase(call.msgid);
+        --links_[call.broker].in_flight;
+    }
+    call.sent = false;
+    waiting_.insert(id);
+}
+
+void ClientSession::cancel(CallId id) {
+    Call* call = calls_.find(id);
+    if (!call) return;
+    const Ran ran = call->sent || call->sent_before ? Ran::maybe : Ran::no;
+    cancel_at_broker(*call);
+    end(id, by_client(Code::cancelled, "the caller cancelled it", ran));
+}
+
+void ClientSession::cancel_all() {
+    auto all = calls_.numbers();
+    std::sort(all.begin(), all.end());
+    for (const CallId id : all) cancel(id);
+}
+
+void ClientSession::cancel_at_broker(const Call& call) {
+    if (!call.sent || call.one_way) return;
+    std::string params;
+    Packer{params}.array(1).unsigned_integer(call.msgid);
+    append_notification(write_to(call.broker), "rpc.cancel", params);
+}
+
+void ClientSession::on_call_deadline(CallId id, TimePoint now) {
+    Call* call = calls_.find(id);
+    if (!call) return;
+    call->timer = Deadlines::none;
+    if (!call->sent)
+        return end(id, by_client(Code::unavailable, nobody_answers(), call->sent_before ? Ran::maybe : Ran::no));
+    const Link& link = links_[call->broker];
+    if (!call->one_way && !call->in_grace && is_heard(link, now)) {
+        call->in_grace = true;
+        call->timer = deadlines_.add(call->deadline + grace, id);
+        return;
+    }
+    cancel_at_broker(*call);
+    if (!call->one_way && is_heard(link, now) && link.state != LinkState::greeting)
+        return end(id, by_client(Code::deadline_exceeded, "no answer within the call's time", Ran::maybe));
+    end(id, by_client(Code::unavailable, "the broker at " + link.endpoint + " is connected, but silent", Ran::maybe));
+}
+
+void ClientSession::end(CallId id, Result<RawReply> reply) {
+    Call& call = *calls_.find(id);
+    deadlines_.remove(call.timer);
+    if (call.sent && !call.one_way) {
+        msgids_.erase(call.msgid);
+        --links_[call.broker].in_flight;
+    }
+    waiting_.erase(id);
+    held_bytes_ -= call.held;
+    outcomes_.push_back({id, call.owner, std::move(reply)});
+    calls_.erase(id);
+}
+
+Outgoing* ClientSession::next_outgoing(BrokerIndex broker) { return outbox_.front(peer_of(broker)); }
+
+void ClientSession::on_sent(BrokerIndex broker) {
+    const PeerId peer = peer_of(broker);
+    const Outgoing* body = outbox_.front(peer);
+    if (!body) return;
+    Link& link = links_[broker];
+    link.sent += body->messages;
+    outbox_.pop_front(peer);
+    while (!link.one_ways.empty() && link.one_ways.front().first <= link.sent) {
+        const CallId id = link.one_ways.front().second;
+        link.one_ways.pop_front();
+        if (calls_.find(id)) end(id, RawReply{});
+    }
+}
+
+void ClientSession::on_time(TimePoint now) {
+    while (const auto id = deadlines_.pop_due(now)) on_call_deadline(*id, now);
+    for (BrokerIndex broker = 0; broker < links_.size(); ++broker) judge_silence(broker, now);
+}
+
+std::optional<TimePoint> ClientSession::next_deadline() const {
+    auto next = deadlines_.next();
+    for (const Link& link : links_) {
+        if (!awaits_word(link)) continue;
+        auto due = link.quiet_since + 3 * link.heartbeat;
+        if (link.state == LinkState::up) due = std::min(due, link.next_heartbeat);
+        next = next ? std::min(*next, due) : due;
+    }
+    return next;
+}
+
+}  // namespace rpcbroker

@@ -1,0 +1,210 @@
+// The client's side of the protocol, as a state machine: its calls, and what it knows of its brokers.
+//
+// No I/O, no clock, no threads. A loop tells it what happened and when; it answers with bodies to send (next_outgoing)
+// and with outcomes (take_outcomes). Every call that was started ends exactly once, at the latest a quarter of a second
+// after its deadline, whatever the brokers do. docs/PROTOCOL.md is the law; where it leaves room, it is filled here:
+//
+// - Calls wait in the client while no broker can take them: they were certainly not sent ("ran": "no").
+// - Requests over 4 KiB wait until the broker has answered rpc.hello, because only then max_message is known.
+// - A broker that says rpc.goaway gets no new calls on that connection; where there is no other, calls wait.
+// - A broker that was silent for three heartbeats gets no calls until it has answered another rpc.hello.
+// - A request that was still in the outbox when its broker was lost was not sent, and waits again, idempotent or not.
+// - At its deadline a call that waits ends with UNAVAILABLE. One that was sent ends with DEADLINE_EXCEEDED if the
+//   broker has ever answered on that connection, else with UNAVAILABLE: what is there is hardly a broker.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rpcbroker/client_options.hpp>
+#include <rpcbroker/error.hpp>
+#include <rpcbroker/raw_reply.hpp>
+#include <rpcbroker/result.hpp>
+
+#include "client/numbered.hpp"
+#include "common/deadlines.hpp"
+#include "common/message.hpp"
+#include "common/outbox.hpp"
+#include "common/time.hpp"
+
+namespace rpcbroker {
+
+/// A call that was started; never used twice by a session.
+using CallId = std::uint64_t;
+/// A broker: its place in the list of endpoints.
+using BrokerIndex = std::uint32_t;
+
+/// What start() is given. The views and options are needed only while it runs.
+struct NewCall {
+    std::string_view method;
+    std::string_view params;  ///< an array, as MessagePack
+    const CallOptions& options;
+    bool one_way = false;
+    void* owner = nullptr;  ///< never looked at: handed back with the outcome
+};
+
+/// How a call ended. A one-way call is well once it was handed to a connection.
+struct Outcome {
+    CallId call = 0;
+    void* owner = nullptr;
+    Result<RawReply> reply;
+};
+
+/// What was dropped, and what befell the brokers, counted by reason.
+struct ClientCounters {
+    std::uint64_t unknown_responses = 0;  ///< answers to calls that had ended, were never made, or went elsewhere
+    std::uint64_t malformed_bodies = 0;
+    std::uint64_t unexpected_messages = 0;  ///< well-formed, but nothing that a client is sent
+    std::uint64_t brokers_lost = 0;         ///< closed, silent, restarted
+    std::uint64_t calls_run_again = 0;      ///< idempotent calls of lost brokers
+};
+
+/// Not thread-safe. Times never go back.
+class ClientSession {
+public:
+    /// A broker's answer has this long beyond the deadline to arrive, while the broker is heard.
+    static constexpr Duration grace = std::chrono::milliseconds{250};
+    /// Before the broker has said its own.
+    static constexpr Duration default_heartbeat = std::chrono::milliseconds{500};
+    /// A larger request is not sent before max_message is known.
+    static constexpr std::size_t unasked_bytes = std::size_t{4} << 10;
+    /// Of every rpc.hello. Calls have others.
+    static constexpr std::uint32_t hello_msgid = 0;
+
+    /// `options.brokers` are the endpoints, checked by the caller; at least one.
+    ClientSession(ClientOptions options, TimePoint now);
+
+    CallId start(const NewCall& call, TimePoint now);
+    /// Ends the call with CANCELLED and tells its broker. Nothing happens to one that has ended.
+    void cancel(CallId call);
+    void cancel_all();
+
+    /// The connection is there: the broker is greeted, and calls that wait go out.
+    void on_connected(BrokerIndex broker, TimePoint now);
+    void on_closed(BrokerIndex broker, std::string_view reason, TimePoint now);
+    /// The other side is there, but does not let us in.
+    void on_refused(BrokerIndex broker, std::string_view reason, TimePoint now);
+    void on_body(BrokerIndex broker, std::string_view body, TimePoint now);
+    /// A message of other frames than a body came, and was dropped.
+    void on_bad_frames(BrokerIndex broker, TimePoint now);
+    /// Read what came in before this: silence and deadlines are judged here.
+    void on_time(TimePoint now);
+    [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+
+    /// The first body that is to go to this broker, null when there is none; and: it was sent.
+    Outgoing* next_outgoing(BrokerIndex broker);
+    void on_sent(BrokerIndex broker);
+
+    /// What ended since the last call, in order.
+    std::vector<Outcome> take_outcomes() { return std::exchange(outcomes_, {}); }
+    [[nodiscard]] bool has_outcomes() const noexcept { return !outcomes_.empty(); }
+
+    [[nodiscard]] std::size_t calls() const noexcept { return calls_.size(); }
+    [[nodiscard]] std::size_t brokers() const noexcept { return links_.size(); }
+    [[nodiscard]] const ClientCounters& counters() const noexcept { return counters_; }
+
+private:
+    struct Call {
+        void* owner = nullptr;
+        std::string request;   ///< the whole message, while it waits or may have to be sent again
+        std::size_t held = 0;  ///< bytes of it, as held_bytes_ has them
+        TimePoint deadline{};
+        Deadlines::Handle timer = Deadlines::none;
+        BrokerIndex broker = 0;
+        std::uint32_t msgid = 0;
+        bool sent = false;         ///< else it waits
+        bool sent_before = false;  ///< to a broker that was lost
+        bool one_way = false;
+        bool idempotent = false;
+        bool in_grace = false;
+    };
+
+    enum class LinkState : std::uint8_t {
+        down,      ///< no connection
+        greeting,  ///< rpc.hello is said; small calls follow it at once
+        up,        ///< rpc.hello is answered
+        silent,    ///< given up, and greeted again; calls wait for the answer
+        refused,   ///< rpc.hello was answered with an error
+    };
+
+    /// What is known of one broker. A new generation begins with each connection, and each time it is given up.
+    struct Link {
+        std::string endpoint;
+        LinkState state = LinkState::down;
+        bool leaving = false;
+        std::string broker_id;
+        std::string trouble;                       ///< why it cannot be used, when that is known
+        Code refusal = Code::failed_precondition;  ///< when it is refused
+        std::size_t max_message = 0;
+        Duration heartbeat = default_heartbeat;
+        TimePoint quiet_since{};  ///< the last word of it, or since when one is due
+        TimePoint checked{};      ///< when silence was last judged
+        TimePoint next_heartbeat{};
+        std::uint32_t in_flight = 0;
+        std::uint32_t generation = 0;
+        std::uint64_t written = 0;                              ///< messages of this generation, put into the outbox
+        std::uint64_t sent = 0;                                 ///< and taken by the connection
+        std::deque<std::pair<std::uint64_t, CallId>> one_ways;  ///< not yet taken, by sequence
+    };
+
+    // Calls: from start to outcome.
+    [[nodiscard]] std::optional<Error> refuse(const NewCall& call) const;
+    void encode(const NewCall& call, std::chrono::milliseconds timeout);
+    [[nodiscard]] bool has_room_for(std::size_t bytes) const noexcept;
+    void place(CallId id, Call& call, std::string& request, TimePoint now);
+    void hold(CallId id, Call& call, std::string& request);
+    void send(CallId id, Call& call, std::string& request, BrokerIndex broker, TimePoint now);
+    void write(BrokerIndex broker, std::string& request, bool copy);
+    void dispatch_waiting(TimePoint now);
+    void on_call_deadline(CallId id, TimePoint now);
+    void take_back(CallId id, Call& call);
+    void cancel_at_broker(const Call& call);
+    void keep(Call& call, std::string request);
+    void end(CallId id, Result<RawReply> reply);
+
+    // Brokers.
+    std::optional<BrokerIndex> choose(std::size_t bytes) noexcept;
+    [[nodiscard]] bool every_broker_refuses() const noexcept;
+    [[nodiscard]] Error refused_error(bool sent_before) const;
+    [[nodiscard]] static bool is_heard(const Link& link, TimePoint now) noexcept;
+    [[nodiscard]] static bool awaits_word(const Link& link) noexcept;
+    static void expect_word(Link& link, TimePoint now) noexcept;
+    [[nodiscard]] std::string nobody_answers() const;
+    [[nodiscard]] PeerId peer_of(BrokerIndex broker) const noexcept { return {broker, links_[broker].generation}; }
+    std::string& write_to(BrokerIndex broker);
+    void say_hello(BrokerIndex broker, LinkState state, TimePoint now);
+    void judge_silence(BrokerIndex broker, TimePoint now);
+    void lose(BrokerIndex broker, const std::string& reason, TimePoint now);
+    void take_back_unsent(BrokerIndex broker);
+    void end_lost(CallId id, Call& call, const std::string& reason, TimePoint now);
+
+    // Messages (client_messages.cpp).
+    void on_message(BrokerIndex broker, const MessageView& message, TimePoint now);
+    void on_response(BrokerIndex broker, const MessageView& message);
+    void on_hello_answer(BrokerIndex broker, const MessageView& message, TimePoint now);
+    void on_hello_refused(BrokerIndex broker, std::string_view error);
+    void on_notification(BrokerIndex broker, const MessageView& message, TimePoint now);
+    void on_heartbeat(BrokerIndex broker, std::string_view params, TimePoint now);
+    void start_afresh(BrokerIndex broker, TimePoint now);
+
+    ClientOptions options_;
+    std::vector<Link> links_;
+    Numbered<CallId, Call> calls_;
+    Numbered<std::uint32_t, CallId> msgids_;  ///< of calls in flight, over all brokers
+    std::set<CallId> waiting_;                ///< in the order of their start
+    Deadlines deadlines_;
+    Outbox outbox_;
+    std::vector<Outcome> outcomes_;
+    ClientCounters counters_;
+    std::size_t held_bytes_ = 0;
+    std::string encoded_;  ///< the request at hand; used again and again
+    BrokerIndex last_chosen_ = 0;
+};
+
+}  // namespace rpcbroker

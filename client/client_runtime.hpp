@@ -1,0 +1,100 @@
+// Who drives a client's connections, and how callers wait: the runtime behind Client and its futures.
+//
+// One mutex guards the session and everything here. Whoever holds the driving (`driving_`) is the only one to touch the
+// sockets, and gives the mutex up only to sleep on them. A caller whose call is not done takes the driving if it is
+// free, else waits until its call is done or the driving is handed to it. While asynchronous calls are under way, the
+// background thread takes the driving when it is free; it also runs all callbacks, outside the mutex.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <rpcbroker/future.hpp>
+
+#include "client/broker_sockets.hpp"
+#include "client/client_core.hpp"
+
+namespace rpcbroker::detail {
+
+/// A call between its caller and the runtime. Guarded by the runtime's mutex.
+struct PendingCall {
+    CallId id = 0;
+    std::optional<Result<RawReply>> reply;  ///< has a value from the end of the call until it is taken
+    bool done = false;
+    bool taken = false;  ///< by result() or then()
+    RawFuture::Callback callback;
+    std::condition_variable changed;    ///< done, or the driving is handed over
+    std::shared_ptr<PendingCall> self;  ///< of an asynchronous call while it is under way: the session points here
+};
+
+/// Thread-safe. Its background thread and futures keep it alive; from shut_down() on it has no sockets.
+class ClientRuntime : public std::enable_shared_from_this<ClientRuntime> {
+public:
+    ClientRuntime(ClientOptions options, const transport::Context& context);
+
+    Result<RawReply> call(const NewCall& call);
+    std::shared_ptr<PendingCall> start(const NewCall& call);
+
+    bool ready(const PendingCall& call);
+    /// Whether it is done. Nothing as `until`: it is done when this returns.
+    bool wait(PendingCall& call, std::optional<TimePoint> until);
+    void cancel(const PendingCall& call);
+    /// Ends all calls, and refuses new ones.
+    void close();
+    Result<RawReply> take(PendingCall& call);
+    void then(const std::shared_ptr<PendingCall>& call, RawFuture::Callback callback);
+
+    /// Closes, waits until no caller is in here any more, and gives up the sockets. Once.
+    void shut_down();
+
+private:
+    using Lock = std::unique_lock<std::mutex>;
+    struct ReadyCallback {
+        RawFuture::Callback callback;
+        Result<RawReply> reply;
+    };
+
+    void begin(const NewCall& call, PendingCall& pending);
+    bool wait(Lock& lock, PendingCall& call, std::optional<TimePoint> until);
+    void wait_for_driver(Lock& lock, PendingCall& call, std::optional<TimePoint> until);
+    template <class Finished>
+    void drive(Lock& lock, std::optional<TimePoint> until, Finished finished);
+    std::optional<Duration> turn(std::optional<TimePoint> until);
+    void close(const Lock& lock);
+    void wake_driver() noexcept;
+    void hand_out();
+    void hand_out(Outcome outcome);
+    void pass_on();
+
+    void start_background();
+    void run_background();
+    void run_callbacks(Lock& lock);
+
+    std::mutex mutex_;
+    ClientSession session_;
+    std::optional<BrokerSockets> sockets_;
+    bool driving_ = false;
+    bool asleep_ = false;  ///< the driver is; it has to be woken for what is new
+    bool woken_ = false;   ///< it was
+    bool closed_ = false;
+    bool stopping_ = false;                ///< by shut_down()
+    std::size_t inside_ = 0;               ///< threads that wait here for a call
+    std::condition_variable left_;         ///< the last of them has gone, or the driver
+    std::vector<PendingCall*> followers_;  ///< whose callers wait while another drives
+
+    std::thread background_;
+    std::condition_variable background_work_;
+    bool background_idle_ = false;
+    std::size_t asynchronous_ = 0;  ///< calls under way that no caller may be waiting for
+    std::deque<ReadyCallback> callbacks_;
+};
+
+}  // namespace rpcbroker::detail

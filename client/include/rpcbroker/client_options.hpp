@@ -1,0 +1,52 @@
+// What a client, and a single call, can be asked for.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <rpcbroker/endpoint.hpp>
+
+namespace rpcbroker {
+
+/// How a Client is made. What stands here is good for nearly everybody.
+struct ClientOptions {
+    /// Endpoints of brokers. With several, a call goes to the connected one that has the fewest of this client's calls;
+    /// one that is gone is passed by until it is back.
+    std::vector<std::string> brokers{std::string{default_frontend}};
+    /// Shown by the broker where it names its clients (rpc.calls, logs). Empty: none.
+    std::string name{};
+    /// For calls that say nothing else. Every call has a deadline.
+    std::chrono::milliseconds timeout{std::chrono::seconds{30}};
+    /// Calls that may be waiting or in flight at once; one more ends with RESOURCE_EXHAUSTED.
+    std::size_t max_calls = 100'000;
+    /// Bytes of requests that are kept, because no broker takes them now or because they may have to be run again. A
+    /// request that does not fit ends with RESOURCE_EXHAUSTED; a single one is always kept.
+    std::size_t max_held_bytes = std::size_t{256} << 20;
+    /// Bodies larger than this are not taken from a broker: they close the connection.
+    std::size_t max_message = std::size_t{64} << 20;
+};
+
+/// How one call is made: docs/PROTOCOL.md, "Options". Texts are UTF-8.
+struct CallOptions {
+    /// For the whole call, from when it is made. Missing: the client's. Up to some 49 days.
+    std::optional<std::chrono::milliseconds> timeout{};
+    /// Running it twice does no harm: if its worker or its broker is lost, it is run once more. Missing: what the worker
+    /// registered, which only the broker knows of; a lost broker then ends the call.
+    std::optional<bool> idempotent{};
+    /// Calls with the same key go to the same worker while the set of workers stays the same.
+    std::optional<std::string> key{};
+    /// The id of the one worker that may run it; empty: any.
+    std::string worker{};
+    /// The caller's own, handed to the handler.
+    std::map<std::string, std::string> meta{};
+    /// W3C traceparent, handed to the handler; empty: none.
+    std::string trace{};
+    /// Asks for the times of the call: RawReply::timing.
+    bool timing = false;
+};
+
+}  // namespace rpcbroker

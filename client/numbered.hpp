@@ -1,0 +1,71 @@
+// A table of values under ascending numbers: adding, finding and taking out in constant time, without hashing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace rpcbroker {
+
+/// Gives each value the next number (never 0) and holds it at that number's low bits; a number whose place is still
+/// taken by an older value is skipped. So a number that was erased is not used again before all others were, and one
+/// that comes late or from nowhere finds nothing. `add` invalidates pointers. Not thread-safe.
+template <class Number, class T>
+class Numbered {
+public:
+    Number add(T value) {
+        if (2 * (size_ + 1) > places_.size()) grow();
+        do ++last_;
+        while (last_ == 0 || place(last_).number != 0);
+        place(last_) = {last_, std::move(value)};
+        ++size_;
+        return last_;
+    }
+
+    /// Null when nothing has this number (any more).
+    [[nodiscard]] T* find(Number number) noexcept {
+        if (number == 0 || places_.empty()) return nullptr;
+        Place& found = place(number);
+        return found.number == number ? &found.value : nullptr;
+    }
+
+    void erase(Number number) noexcept {
+        if (!find(number)) return;
+        place(number) = {};
+        --size_;
+    }
+
+    /// All numbers that are held, in no order.
+    [[nodiscard]] std::vector<Number> numbers() const {
+        std::vector<Number> all;
+        all.reserve(size_);
+        for (const Place& each : places_)
+            if (each.number != 0) all.push_back(each.number);
+        return all;
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    struct Place {
+        Number number = 0;
+        T value{};
+    };
+
+    Place& place(Number number) noexcept { return places_[number & (places_.size() - 1)]; }
+
+    /// Numbers that differ in fewer bits differ in more: each finds a place of its own.
+    void grow() {
+        std::vector<Place> old(places_.empty() ? 16 : 2 * places_.size());
+        old.swap(places_);
+        for (Place& each : old)
+            if (each.number != 0) place(each.number) = std::move(each);
+    }
+
+    std::vector<Place> places_;  ///< a power of two of them, at most half full
+    std::size_t size_ = 0;
+    Number last_ = 0;
+};
+
+}  // namespace rpcbroker

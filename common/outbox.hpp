@@ -1,0 +1,100 @@
+// What a core wants sent: bodies in order, peer by peer, messages joined where the peer takes batches.
+//
+// A core appends while it works; its loop takes the bodies out at the end of the turn. What a peer does not take yet
+// stays here, counted, and goes first the next time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/body.hpp"
+#include "common/peer.hpp"
+
+namespace rpcbroker {
+
+/// A body on its way. `envelope` is the request's, opaque to all but the transport; empty for none.
+struct Outgoing {
+    std::string envelope;
+    std::string bytes;  ///< the body, unless `large` holds it
+    Body large;
+    std::uint32_t messages = 0;
+    std::size_t counted = 0;  ///< the outbox's: its bytes, as waiting_bytes() has them
+
+    [[nodiscard]] std::size_t size() const noexcept { return large.empty() ? bytes.size() : large.size(); }
+};
+
+/// Not thread-safe. A peer is known from its first message or set_batching to forget(). What is for an earlier peer of
+/// the same slot is dropped and counted; the first message for a later one drops what waits for the earlier.
+class Outbox {
+public:
+    /// A body is closed when it holds so many messages or bytes; only a single message makes a body of more bytes.
+    static constexpr std::uint32_t batch_messages = 256;
+    static constexpr std::size_t batch_bytes = std::size_t{64} << 10;
+
+    /// Whether `peer` takes bodies of several messages. Until told so, it does not.
+    void set_batching(PeerId peer, bool batching);
+
+    /// The string to append exactly one message to, before the next call of this object. Joined with the message before
+    /// it where the peer takes batches and there is no envelope.
+    std::string& add(PeerId peer, std::string_view envelope = {});
+    /// A body that is moved, not copied: one whole message.
+    void add_large(PeerId peer, std::string_view envelope, Body body);
+
+    /// The loop's side. Peers that have something to send since the last call: each once. The list stays as it is until
+    /// the next call of dirty(), whatever else is called.
+    std::vector<PeerId>& dirty();
+    /// The first body for `peer`; null when there is none. Valid until the next call of this object.
+    Outgoing* front(PeerId peer);
+    /// It was sent (or is given up): its strings are used again.
+    void pop_front(PeerId peer);
+
+    /// Bytes that wait for `peer`, and for all of them.
+    [[nodiscard]] std::size_t waiting_bytes(PeerId peer) const noexcept;
+    [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_bytes_ + open_bytes(); }
+    /// Drops all that waits for `peer`, and what is known of it. Returns how many messages were dropped.
+    std::size_t forget(PeerId peer);
+    /// Messages that were dropped, ever, because their peer's slot belongs to a later one.
+    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+
+private:
+    struct Queue {
+        std::uint32_t generation = 0;
+        bool batching = false;
+        bool dirty = false;
+        std::size_t bytes = 0;  ///< but for what stands in the string that add() gave out last
+        std::size_t first = 0;  ///< of `bodies`; those before it are gone
+        std::vector<Outgoing> bodies;
+
+        [[nodiscard]] bool empty() const noexcept { return first == bodies.size(); }
+        [[nodiscard]] bool joins(std::string_view envelope) const noexcept;
+    };
+    /// The queue of `peer`, made where it is new; null when the slot belongs to a later peer.
+    Queue* open_queue(PeerId peer);
+    Queue* find(PeerId peer) noexcept;
+    [[nodiscard]] const Queue* find(PeerId peer) const noexcept;
+    void mark_dirty(PeerId peer, Queue& queue);
+    Outgoing& append(Queue& queue, std::string_view envelope);
+    /// What was appended to the string that add() gave out last is counted, and the string closed.
+    void settle();
+    [[nodiscard]] std::size_t open_bytes() const noexcept;
+    void count(Queue& queue, Outgoing& body, std::size_t bytes) noexcept;
+    void split(Queue& queue);
+    std::size_t clear(PeerId peer, Queue& queue);
+    Outgoing fresh();
+    void recycle(Outgoing& body);
+
+    std::vector<Queue> queues_;  ///< by slot
+    std::vector<PeerId> dirty_;
+    std::vector<PeerId> reported_;
+    std::vector<Outgoing> spare_;
+    std::size_t spare_bytes_ = 0;
+    std::size_t waiting_bytes_ = 0;
+    std::uint64_t dropped_ = 0;
+    PeerId open_peer_{};  ///< whose last body is open
+    bool open_ = false;
+    std::string discarded_;  ///< what add() gives out for a peer that is gone
+};
+
+}  // namespace rpcbroker

@@ -1,0 +1,140 @@
+#include "common/transport/dealer.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "common/transport/dealer_state.hpp"
+
+namespace rpcbroker::transport {
+namespace {
+
+using What = ConnectionEvent::What;
+
+constexpr int wanted_events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                              ZMQ_EVENT_DISCONNECTED;
+
+// After a connection that did not last so long there is a pause, as after an attempt that failed.
+constexpr std::chrono::seconds short_connection{1};
+
+std::string describe_refusal(const Monitor::Event& said) {
+    switch (said.what) {
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: return "what listens there does not speak ZeroMQ's protocol";
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        return "it does not let us in (authentication, status " + std::to_string(said.value) + ")";
+    default: return "the connection was closed, or nothing was said, before the handshake was through";
+    }
+}
+
+}  // namespace
+
+Link::Link(Context context, const DealerOptions& options)
+    : socket(std::move(context), ZMQ_DEALER), monitor(socket, wanted_events) {
+    socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark});
+    socket.set(ZMQ_RECONNECT_IVL, options.reconnect);
+    socket.set(ZMQ_RECONNECT_IVL_MAX, options.reconnect_max);
+}
+
+Dealer::State::State(Context shared, const DealerOptions& given)
+    : context(std::move(shared)), options(given), link(std::make_unique<Link>(context, options)) {}
+
+void Dealer::State::make_link() {
+    link = std::make_unique<Link>(context, options);
+    link->socket.set_family(*endpoint);
+    if (zmq_connect(link->socket.handle(), endpoint->text().c_str()) != 0) fail("zmq_connect");
+}
+
+void Dealer::State::read_events() {
+    Monitor::Event said{};
+    while (!untold && link->monitor.next(said)) take(said);
+}
+
+void Dealer::State::take(const Monitor::Event& said) {
+    switch (said.what) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        is_connected = true;
+        connected_at = Clock::now();
+        untold = {What::connected, {}};
+        break;
+    case ZMQ_EVENT_DISCONNECTED:  // also said after a handshake that failed
+        if (std::exchange(is_connected, false)) untold = {What::closed, {}};
+        break;
+    default:
+        // After a violation of its protocol libzmq does not try again.
+        if (said.what != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) revive_at = Clock::now() + options.reconnect_max;
+        untold = {What::refused, endpoint->text() + ": " + describe_refusal(said)};
+    }
+}
+
+// Its connection is over, and it has been read empty.
+void Dealer::State::end_link() {
+    link->socket.set(ZMQ_LINGER, 0);
+    const auto now = Clock::now();
+    revive_at = now - connected_at < short_connection ? now + options.reconnect : now;
+    revive_when_due();
+}
+
+void Dealer::State::revive_when_due() {
+    if (!revive_at || Clock::now() < *revive_at) return;
+    revive_at.reset();
+    make_link();
+}
+
+bool Dealer::State::is_ready() { return untold || link->socket.has_input() || link->monitor.socket().has_input(); }
+
+Dealer::Dealer(Context context, const DealerOptions& options)
+    : state_(std::make_unique<State>(std::move(context), options)) {}
+
+// Without a connection there is nothing to leave, but libzmq would linger over a handshake that is under way.
+Dealer::~Dealer() {
+    if (!state_->is_connected) state_->link->socket.set(ZMQ_LINGER, 0);
+}
+
+Result<void> Dealer::connect(const Endpoint& endpoint) {
+    State& state = *state_;
+    state.endpoint = endpoint;
+    state.link->socket.set_family(endpoint);
+    if (zmq_connect(state.link->socket.handle(), endpoint.text().c_str()) != 0) {
+        return Error(Code::unavailable, endpoint.text() + ": " + zmq_strerror(errno));
+    }
+    if (endpoint.transport() == Endpoint::Transport::inproc) {  // of which libzmq says nothing
+        state.is_connected = true;
+        state.untold = {What::connected, {}};
+    }
+    return {};
+}
+
+Received Dealer::receive(Incoming& incoming) {
+    State& state = *state_;
+    Socket& socket = state.link->socket;
+    if (!socket.receive(state.frame)) return Received::nothing;
+    incoming.envelope.clear();
+    if (state.frame.more()) {
+        socket.skip(state.frame);
+        return Received::bad_frames;
+    }
+    state.frame.move_to(incoming.body);
+    return Received::body;
+}
+
+Sent Dealer::send(Body& body) { return state_->is_open() ? state_->link->socket.send(body) : Sent::would_block; }
+
+Sent Dealer::send(std::string_view bytes) {
+    return state_->is_open() ? state_->link->socket.send(bytes, Socket::More::no) : Sent::would_block;
+}
+
+bool Dealer::next_event(ConnectionEvent& event) {
+    State& state = *state_;
+    state.read_events();
+    if (!state.untold) {
+        state.revive_when_due();
+        return false;
+    }
+    const bool closed = state.untold->what == What::closed;
+    if (closed && state.link->socket.has_input()) return false;
+    event = *std::exchange(state.untold, std::nullopt);
+    if (closed) state.end_link();
+    return true;
+}
+
+}  // namespace rpcbroker::transport

@@ -1,0 +1,111 @@
+#include "common/transport/poller.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdint>
+#include <vector>
+
+#include "common/transport/dealer_state.hpp"
+#include "common/transport/router_state.hpp"
+
+namespace rpcbroker::transport {
+namespace {
+
+int to_poll_timeout(std::optional<Duration> timeout) {
+    if (!timeout) return -1;
+    const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(*timeout).count();
+    return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, INT_MAX));
+}
+
+}  // namespace
+
+Wakeup::Wakeup() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (descriptor_ < 0) fail("eventfd");
+}
+
+Wakeup::~Wakeup() { ::close(descriptor_); }
+
+void Wakeup::signal() noexcept {
+    if (signalled_.exchange(true)) return;
+    const int error = errno;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(descriptor_, &one, sizeof one);  // one never overflows it
+    errno = error;
+}
+
+void Wakeup::clear() noexcept {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto read = ::read(descriptor_, &count, sizeof count);
+    // After the read: a signal in between writes nothing, but its reason is seen by who looks after this exchange.
+    signalled_.exchange(false);
+}
+
+struct Poller::State {
+    std::vector<Router::State*> routers;
+    std::vector<Dealer::State*> dealers;
+    std::vector<pollfd> descriptors;  ///< of all that was added; first of the dealers, two each
+
+    void add(int descriptor) { descriptors.push_back({descriptor, POLLIN, 0}); }
+    void follow_links();
+    [[nodiscard]] bool is_ready() const;
+    [[nodiscard]] std::optional<Duration> shorten(std::optional<Duration> timeout) const;
+};
+
+// libzmq's descriptors are readable once for each change, so what was there before must be looked for.
+bool Poller::State::is_ready() const {
+    const auto ready = [](auto* state) { return state->is_ready(); };
+    return std::ranges::any_of(routers, ready) || std::ranges::any_of(dealers, ready);
+}
+
+// A dealer that has to begin anew does so in next_event.
+std::optional<Duration> Poller::State::shorten(std::optional<Duration> timeout) const {
+    for (const auto* dealer : dealers) {
+        if (!dealer->revive_at) continue;
+        const Duration left = std::max(*dealer->revive_at - Clock::now(), Duration::zero());
+        timeout = timeout ? std::min(*timeout, left) : left;
+    }
+    return timeout;
+}
+
+// A dealer's descriptors are others after each connection.
+void Poller::State::follow_links() {
+    std::size_t at = 0;
+    for (const auto* dealer : dealers) {
+        descriptors[at++].fd = dealer->link->descriptor;
+        descriptors[at++].fd = dealer->link->monitor_descriptor;
+    }
+}
+
+Poller::Poller() : state_(std::make_unique<State>()) {}
+
+Poller::~Poller() = default;
+
+void Poller::add(Router& router) {
+    state_->routers.push_back(&router.state());
+    state_->add(router.state().socket.descriptor());
+    state_->add(router.state().monitor.socket().descriptor());
+}
+
+void Poller::add(Dealer& dealer) {
+    state_->dealers.push_back(&dealer.state());
+    state_->descriptors.insert(state_->descriptors.begin(), 2, pollfd{-1, POLLIN, 0});  // follow_links sets them
+}
+
+void Poller::add(Wakeup& wakeup) { state_->add(wakeup.descriptor()); }
+
+void Poller::add_descriptor(int descriptor) { state_->add(descriptor); }
+
+void Poller::wait(std::optional<Duration> timeout) {
+    if (state_->is_ready()) return;
+    state_->follow_links();
+    auto& descriptors = state_->descriptors;
+    const int limit = to_poll_timeout(state_->shorten(timeout));
+    if (::poll(descriptors.data(), descriptors.size(), limit) < 0 && errno != EINTR) fail("poll");
+}
+
+}  // namespace rpcbroker::transport

@@ -1,0 +1,56 @@
+// Waiting for sockets, descriptors and other threads.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "common/time.hpp"
+#include "common/transport/dealer.hpp"
+#include "common/transport/router.hpp"
+
+namespace rpcbroker::transport {
+
+/// Wakes a Poller from another thread, or from a signal handler. Thread-safe and async-signal-safe.
+class Wakeup {
+public:
+    Wakeup();
+    ~Wakeup();
+    Wakeup(const Wakeup&) = delete;
+    Wakeup& operator=(const Wakeup&) = delete;
+
+    /// Cheap when it was signalled already and not yet cleared.
+    void signal() noexcept;
+    /// Called by the thread that was woken, before it looks at what it was woken for.
+    void clear() noexcept;
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+private:
+    int descriptor_;
+    std::atomic<bool> signalled_{false};
+};
+
+/// Waits until one of its sockets may have something, a wakeup was signalled, or the time is over. Interrupted by a signal,
+/// it returns early. Not thread-safe; what was added must outlive it.
+class Poller {
+public:
+    Poller();
+    ~Poller();
+    Poller(const Poller&) = delete;
+    Poller& operator=(const Poller&) = delete;
+
+    void add(Router& router);
+    void add(Dealer& dealer);
+    void add(Wakeup& wakeup);
+    void add_descriptor(int descriptor);  ///< readable
+
+    /// Nothing: without end. Zero or less: only looks. Rounded up to a millisecond, so that a deadline has passed when it
+    /// returns for it.
+    void wait(std::optional<Duration> timeout);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace rpcbroker::transport

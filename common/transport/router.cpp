@@ -1,0 +1,217 @@
+#include "common/transport/router.hpp"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "common/transport/router_state.hpp"
+
+namespace rpcbroker::transport {
+namespace {
+
+// An envelope in `Incoming`: each frame as one byte of length and its bytes, the last one empty. What REQ sockets and
+// routers add is at most a routing id.
+constexpr std::size_t most_envelope_frames = 4;
+constexpr std::size_t largest_envelope_frame = 255;
+
+Error bind_error(const Endpoint& endpoint, int error) {
+    std::string text = endpoint.text() + ": " + zmq_strerror(error);
+    if (error == ENODEV) text += " (bind to an address of this machine, or to *)";
+    return {Code::unavailable, std::move(text)};
+}
+
+bool somebody_listens(const std::string& path) {
+    sockaddr_un address{};
+    if (path.size() >= sizeof address.sun_path) return false;
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return false;
+    const int result = ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    const bool listens = result == 0 || errno == EAGAIN;
+    ::close(descriptor);
+    return listens;
+}
+
+// libzmq removes whatever stands at the path, be it somebody's file or a running broker's socket. 0, or the error.
+int check_path(const std::string& path) {
+    struct stat status {};
+    if (path.empty() || path.front() == '*' || path.front() == '@' || ::lstat(path.c_str(), &status) != 0) return 0;
+    if (!S_ISSOCK(status.st_mode)) return EEXIST;
+    return somebody_listens(path) ? EADDRINUSE : 0;
+}
+
+// libzmq binds to addresses and interfaces, not to this name.
+std::string address_to_bind(const Endpoint& endpoint) {
+    if (endpoint.transport() != Endpoint::Transport::tcp || endpoint.address() != "localhost") return endpoint.text();
+    return "tcp://127.0.0.1:" + (endpoint.port() == 0 ? "*" : std::to_string(endpoint.port()));
+}
+
+}  // namespace
+
+Router::State::State(Context context, const RouterOptions& options)
+    : socket(std::move(context), ZMQ_ROUTER), monitor(socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) {
+    socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark});
+    socket.set(ZMQ_BACKLOG, options.backlog);
+    socket.set(ZMQ_ROUTER_MANDATORY, 1);
+    // With handover on, who claims a peer's routing id is sent its replies.
+    socket.set(ZMQ_ROUTER_HANDOVER, 0);
+}
+
+void Router::State::read_events() {
+    Monitor::Event event{};
+    while (monitor.next(event)) {
+        const int descriptor = static_cast<int>(event.value);
+        if (event.what == ZMQ_EVENT_DISCONNECTED) peers.disconnected(descriptor);
+        if (event.what == ZMQ_EVENT_ACCEPTED) accept(descriptor);
+    }
+    for (const int descriptor : unwanted) {
+        if (peers.is_refused(descriptor)) ::shutdown(descriptor, SHUT_RDWR);
+    }
+    unwanted.clear();
+}
+
+void Router::State::accept(int descriptor) {
+    peers.accepted(descriptor);
+    if (accepting) return;
+    peers.refuse(descriptor);
+    unwanted.push_back(descriptor);
+}
+
+// Whose message it is whose routing id is in `name` and whose last frame is in `frame`.
+std::optional<PeerId> Router::State::identify() {
+    const auto routing_id = name.bytes();
+    if (const auto known = peers.find(routing_id); known && Peers::is_automatic(routing_id)) return known;
+    read_events();
+    // Read from the body: after a poll, libzmq's first frame has lost it.
+    const int descriptor = frame.descriptor();
+    if (descriptor < 0 && !has_inproc) return std::nullopt;
+    return peers.identify(routing_id, descriptor < 0 ? Peers::no_descriptor : descriptor);
+}
+
+// Reads a message's frames into `envelope` and `frame`; all of them, whatever they are. False: they are not as they should be.
+bool Router::State::read_frames(std::string& envelope) {
+    envelope.clear();
+    socket.receive(frame);
+    if (!frame.more()) return true;
+    for (std::size_t count = 0; count < most_envelope_frames && frame.more(); ++count) {
+        const auto bytes = frame.bytes();
+        if (bytes.size() > largest_envelope_frame) break;
+        envelope.push_back(static_cast<char>(bytes.size()));
+        envelope.append(bytes);
+        const bool last = bytes.empty();
+        socket.receive(frame);
+        if (last && !frame.more()) return true;
+        if (last) break;
+    }
+    socket.skip(frame);
+    return false;
+}
+
+// Sends all that stands before a body. From `yes` on libzmq takes the rest of the message as well.
+Sent Router::State::begin(PeerId peer, std::string_view envelope) {
+    const std::string* routing_id = peers.routing_id(peer);
+    if (routing_id && !Peers::is_automatic(*routing_id)) {
+        read_events();  // somebody else may have come by the id
+        routing_id = peers.routing_id(peer);
+    }
+    if (!routing_id) return Sent::gone;
+    const Sent sent = socket.send(*routing_id, Socket::More::yes);
+    if (sent != Sent::yes) return sent;
+    while (!envelope.empty()) {
+        const std::size_t size = static_cast<unsigned char>(envelope.front());
+        socket.send(envelope.substr(1, size), Socket::More::yes);
+        envelope.remove_prefix(std::min(envelope.size(), 1 + size));
+    }
+    return Sent::yes;
+}
+
+bool Router::State::is_ready() { return peers.has_closed() || socket.has_input() || monitor.socket().has_input(); }
+
+Router::Router(Context context, const RouterOptions& options)
+    : state_(std::make_unique<State>(std::move(context), options)) {}
+
+Router::~Router() = default;
+
+Result<std::string> Router::bind(const Endpoint& endpoint) {
+    if (endpoint.transport() == Endpoint::Transport::ipc) {
+        if (const int error = check_path(endpoint.address())) return bind_error(endpoint, error);
+    }
+    state_->socket.set_family(endpoint);
+    if (zmq_bind(state_->socket.handle(), address_to_bind(endpoint).c_str()) != 0) return bind_error(endpoint, errno);
+    if (endpoint.transport() == Endpoint::Transport::inproc) state_->has_inproc = true;
+    return state_->socket.last_endpoint();
+}
+
+// Not zmq_unbind: it ends the connections that came in by the endpoint, too.
+void Router::unbind_all() noexcept {
+    state_->read_events();
+    state_->accepting = false;
+}
+
+Received Router::receive(Incoming& incoming) {
+    State& state = *state_;
+    if (!state.socket.receive(state.name)) {
+        state.peers.drained();
+        return Received::nothing;
+    }
+    const bool good = state.read_frames(incoming.envelope);
+    const auto peer = state.identify();
+    if (!peer) return Received::nameless;
+    incoming.peer = *peer;
+    if (!good) return Received::bad_frames;
+    state.frame.move_to(incoming.body);
+    return Received::body;
+}
+
+Sent Router::send(PeerId peer, std::string_view envelope, Body& body) {
+    const Sent begun = state_->begin(peer, envelope);
+    return begun == Sent::yes ? state_->socket.send(body) : begun;
+}
+
+Sent Router::send(PeerId peer, std::string_view envelope, std::string_view bytes) {
+    const Sent begun = state_->begin(peer, envelope);
+    return begun == Sent::yes ? state_->socket.send(bytes, Socket::More::no) : begun;
+}
+
+bool Router::next_closed(PeerId& peer) {
+    State& state = *state_;
+    if (state.peers.next_closed(peer)) return true;
+    state.read_events();
+    // What a peer sent before its connection closed can be read when libzmq says that it is closed.
+    if (state.peers.awaits_drained() && !state.socket.has_input()) state.peers.drained();
+    return state.peers.next_closed(peer);
+}
+
+std::string Router::address(PeerId peer) const {
+    state_->read_events();  // the descriptor may be another's by now
+    const int descriptor = state_->peers.descriptor(peer);
+    sockaddr_storage remote{};
+    socklen_t size = sizeof remote;
+    auto* const generic = reinterpret_cast<sockaddr*>(&remote);
+    if (descriptor == Peers::no_descriptor || ::getpeername(descriptor, generic, &size) != 0) return {};
+    std::array<char, NI_MAXHOST> host{};
+    std::array<char, NI_MAXSERV> port{};
+    const int failed =
+        remote.ss_family == AF_UNIX || ::getnameinfo(generic, size, host.data(), host.size(), port.data(), port.size(),
+                                                     NI_NUMERICHOST | NI_NUMERICSERV) != 0;
+    if (failed != 0) return "local";
+    const std::string text = host.data();
+    return (remote.ss_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port.data();
+}
+
+void Router::disconnect(PeerId peer) noexcept {
+    state_->read_events();
+    const int descriptor = state_->peers.descriptor(peer);
+    if (descriptor != Peers::no_descriptor) ::shutdown(descriptor, SHUT_RDWR);
+}
+
+}  // namespace rpcbroker::transport

@@ -1,0 +1,89 @@
+// The bound side: many peers on one socket.
+//
+// Receives bodies and says whose they are, sends without ever blocking, and says which connections closed. Every option
+// of libzmq that docs/ARCHITECTURE.md names ("libzmq, and how we contain it") is set in here.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <rpcbroker/endpoint.hpp>
+#include <rpcbroker/result.hpp>
+
+#include "common/body.hpp"
+#include "common/peer.hpp"
+#include "common/transport/context.hpp"
+
+namespace rpcbroker::transport {
+
+struct RouterOptions {
+    std::size_t max_message = std::size_t{64} << 20;  ///< bytes; a larger body closes its connection
+    std::chrono::milliseconds handshake{2000};        ///< a connection that is not through by then is closed
+    std::chrono::milliseconds linger{1000};           ///< how long what was sent may take to leave at the end
+    int high_water_mark = 1000;                       ///< bodies that wait in libzmq, a peer and direction
+    int backlog = 1024;
+};
+
+/// A body, and how to answer it. Used again and again by the receive loop, so that it allocates nothing a body.
+struct Incoming {
+    PeerId peer;
+    /// The frames before the body up to and with the empty one, in a form of the transport's own; empty: none.
+    std::string envelope;
+    Body body;
+};
+
+enum class Received : std::uint8_t {
+    body,        ///< `incoming` holds one
+    bad_frames,  ///< a message of other frames than envelope (of frames up to 255 bytes) and body came from `incoming.peer`,
+                 ///< and was dropped
+    nameless,  ///< a message without a connection's descriptor came and was dropped
+    nothing,   ///< would block
+};
+enum class Sent : std::uint8_t {
+    yes,
+    would_block,  ///< the peer does not read; the body is unchanged
+    gone,         ///< no such connection (any more)
+};
+
+/// Not thread-safe: one thread at a time. Errors of libzmq that no caller can handle end in std::system_error.
+class Router {
+public:
+    Router(Context context, const RouterOptions& options);
+    ~Router();
+    Router(const Router&) = delete;
+    Router& operator=(const Router&) = delete;
+
+    /// Binds one more endpoint; may be called several times before the first receive. Returns the endpoint with its
+    /// real port. The error (UNAVAILABLE) names the endpoint and the system's reason.
+    Result<std::string> bind(const Endpoint& endpoint);
+    /// Lets nobody in any more; those that are there go on. libzmq cannot stop to listen without ending the connections
+    /// that came in, so who connects is cut off at once, by receive or next_closed. The port is free when the context ends.
+    void unbind_all() noexcept;
+
+    /// The next body that is there. Never blocks.
+    Received receive(Incoming& incoming);
+    /// Sends one body; never blocks. On `yes`, `body` is empty.
+    Sent send(PeerId peer, std::string_view envelope, Body& body);
+    Sent send(PeerId peer, std::string_view envelope, std::string_view bytes);
+    /// A peer whose connection closed since the last call, each once. Read all bodies that are there first: what a peer
+    /// sent before it closed comes before this. Peers over inproc are never reported.
+    bool next_closed(PeerId& peer);
+    /// Where the peer is: "10.0.0.7:41234", "local" for ipc, empty when its connection is gone or over inproc.
+    [[nodiscard]] std::string address(PeerId peer) const;
+    /// Cuts the peer's connection (tcp and ipc). It is then reported by next_closed.
+    void disconnect(PeerId peer) noexcept;
+
+    /// Readable (in the sense of poll) when receive or next_closed may have something. Edge-triggered, as ZMQ_FD is:
+    /// Poller knows how to wait on it.
+    struct State;
+    [[nodiscard]] State& state() const noexcept { return *state_; }
+
+private:
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace rpcbroker::transport

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, runs every test: style and lint first, then all tests under the address and
+# undefined-behaviour sanitizers, the threaded ones under the thread sanitizer, and at last all of them in the debug
+# build, whose closing lines end the output. The first stage that fails ends it all, with its own closing lines.
+#
+# May be run again at any time; the builds lie in build/debug, build/asan and build/tsan.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# run_tests PRESET: the tests of a build, as many at once as there are cores.
+run_tests() {
+    (cd "$root" && ctest --preset "$1" --parallel "$jobs")
+}
+
+install_packages "${build_packages[@]}" "${test_packages[@]}"
+install_node
+
+say "Format and lint"
+"$root/scripts/lint.sh"
+
+say "Building and testing with the address and undefined-behaviour sanitizers (build/asan)"
+build asan
+run_tests asan
+
+say "Building and testing threads with the thread sanitizer (build/tsan)"
+build tsan
+run_tests tsan
+
+say "Building and running every test (build/debug)"
+build debug
+run_tests debug

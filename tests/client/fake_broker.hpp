@@ -1,0 +1,114 @@
+// A broker of a few lines, on a thread of its own, that does what a test wants of it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <rpcbroker/pack.hpp>
+
+#include "common/message.hpp"
+#include "common/transport/poller.hpp"
+#include "common/transport/router.hpp"
+
+namespace rpcbroker::test {
+
+/// Answers rpc.hello and rpc.heartbeat; "T.Echo" with its first parameter; "T.Fail" with ABORTED; everything else
+/// never. Counts what it is sent, by method.
+class FakeBroker {
+public:
+    explicit FakeBroker(transport::Context context, const std::string& endpoint = "tcp://127.0.0.1:*")
+        : router_(std::move(context), {}) {
+        endpoint_ = router_.bind(Endpoint::parse(endpoint, Endpoint::Use::bind).value()).value();
+        poller_.add(router_);
+        poller_.add(wakeup_);
+        thread_ = std::thread{[this] { run(); }};
+    }
+    ~FakeBroker() {
+        stopping_ = true;
+        wakeup_.signal();
+        thread_.join();
+    }
+    FakeBroker(const FakeBroker&) = delete;
+    FakeBroker& operator=(const FakeBroker&) = delete;
+
+    [[nodiscard]] const std::string& endpoint() const noexcept { return endpoint_; }
+
+    /// From now on it reads, and says nothing.
+    void fall_silent() { silent_ = true; }
+
+    /// Waits until so many messages of this method were sent to it, ever.
+    void wait_for(const std::string& method, std::size_t count = 1) {
+        std::unique_lock lock{mutex_};
+        changed_.wait(lock, [&] { return this->count(lock, method) >= count; });
+    }
+
+private:
+    std::size_t count(const std::unique_lock<std::mutex>&, const std::string& method) const {
+        std::size_t found = 0;
+        for (const auto& each : seen_) found += each == method;
+        return found;
+    }
+
+    void run() {
+        while (!stopping_) {
+            transport::Incoming incoming;
+            while (router_.receive(incoming) != transport::Received::nothing) answer(incoming);
+            PeerId closed;
+            while (router_.next_closed(closed)) {
+            }
+            poller_.wait(std::nullopt);
+            wakeup_.clear();
+        }
+    }
+
+    void answer(const transport::Incoming& incoming) {
+        std::string out;
+        BodyReader reader{incoming.body.bytes()};
+        MessageView message;
+        while (reader.next(message) == BodyReader::Step::message) {
+            {
+                const std::lock_guard lock{mutex_};
+                seen_.emplace_back(message.method);
+                changed_.notify_all();
+            }
+            if (!silent_) answer(message, out);
+        }
+        if (!out.empty()) router_.send(incoming.peer, incoming.envelope, out);
+    }
+
+    void answer(const MessageView& message, std::string& out) {
+        if (message.method == "rpc.hello") {
+            std::string hello;
+            Packer{hello}.map(2).string("broker").string(endpoint_).string("heartbeat").unsigned_integer(50);
+            append_result(out, message.msgid, hello);
+        } else if (message.method == "rpc.heartbeat") {
+            std::string id;
+            Packer{id}.array(1).string(endpoint_);
+            append_notification(out, "rpc.heartbeat", id);
+        } else if (message.method == "T.Echo") {
+            Unpacker params{message.params};
+            params.take_array();
+            append_result(out, message.msgid, params.rest());
+        } else if (message.method == "T.Fail") {
+            append_error(out, message.msgid, Error{Code::aborted, "as you wish"});
+        }
+    }
+
+    transport::Router router_;
+    transport::Poller poller_;
+    transport::Wakeup wakeup_;
+    std::string endpoint_;
+    std::atomic<bool> stopping_{false};
+    std::atomic<bool> silent_{false};
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::string> seen_;
+    std::thread thread_;
+};
+
+}  // namespace rpcbroker::test

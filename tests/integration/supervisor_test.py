@@ -1,0 +1,64 @@
+"""rpc-worker --processes N: one supervisor that keeps N worker processes alive and takes them along when it goes."""
+
+import os
+import pathlib
+import signal
+
+from rpckit import RpcTest, main, wait_until
+
+
+def children(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Supervisor(RpcTest):
+    def setUp(self):
+        super().setUp()
+        self.at = self.broker()
+        self.supervisor = self.program("rpc-worker", "--broker", self.at.backend, "--processes", "3")
+        self.supervisor.ready()
+        self.peer_of_test = self.client(self.at)
+        self.wait_for_workers(3)
+
+    def wait_for_workers(self, count):
+        wait_until(lambda: len(self.peer_of_test.result("rpc.workers")) == count, f"{count} workers are there")
+
+    def test_its_workers_are_processes_of_their_own(self):
+        processes = {self.peer_of_test.result("EchoUtil.Whoami")["pid"] for _ in range(30)}
+        self.assertEqual(processes, set(children(self.supervisor.pid)))
+        self.assertEqual(len(processes), 3)
+
+    def test_a_killed_one_is_started_again(self):
+        before = children(self.supervisor.pid)
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: len(set(children(self.supervisor.pid)) - {before[0]}) == 3, "it is started again")
+        self.wait_for_workers(3)
+        self.assertEqual(self.peer_of_test.result("EchoUtil.CountString", "this is test"), 3)
+
+    def test_sigterm_ends_all(self):
+        processes = children(self.supervisor.pid)
+        self.assertEqual(self.supervisor.terminate(), 0)
+        wait_until(lambda: not any(map(is_alive, processes)), "no child is left")
+
+    def test_calls_in_flight_end_first(self):
+        msgid = self.peer_of_test.request("EchoUtil.Sleep", 1000)
+        wait_until(lambda: any(worker["in_flight"] for worker in self.peer_of_test.result("rpc.workers")), "it runs")
+        self.supervisor.signal(signal.SIGTERM)
+        self.assertEqual(self.peer_of_test.response(msgid), (None, 1000))
+        self.assertEqual(self.supervisor.wait(), 0)
+
+    def test_its_children_do_not_outlive_it(self):
+        processes = children(self.supervisor.pid)
+        self.supervisor.kill()
+        wait_until(lambda: not any(map(is_alive, processes)), "no child is left")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+// Nothing: the layers are what is looked at.

@@ -1,0 +1,422 @@
+#include "tests/support/broker_bench.hpp"
+
+#include <algorithm>
+
+#include <rpcbroker/pack.hpp>
+
+namespace rpcbroker::test {
+
+namespace {
+
+/// The broker's answer to what has no msgid, which a BodyReader refuses.
+std::optional<Received> read_nameless_error(std::string_view bytes) {
+    Unpacker in(bytes);
+    if (in.take_array() != 4U || in.take_unsigned() != 1U || !in.take_nil()) return std::nullopt;
+    Received message;
+    message.type = MessageType::response;
+    message.error = unpack(in.take_value().value_or(std::string_view()));
+    if (!in.take_nil() || !in.at_end()) return std::nullopt;
+    message.bytes = bytes;
+    return message;
+}
+
+Received decode(const MessageView& view) {
+    Received message;
+    message.type = view.type;
+    if (view.type != MessageType::notification) message.msgid = view.msgid;
+    message.method = view.method;
+    message.params = unpack(view.params);
+    message.options = unpack(view.options_map);
+    message.error = unpack(view.error);
+    message.result = unpack(view.result);
+    message.timing = unpack(view.timing);
+    message.bytes = view.bytes;
+    return message;
+}
+
+std::vector<Received> decode_body(std::string_view bytes) {
+    if (auto nameless = read_nameless_error(bytes)) return {std::move(*nameless)};
+    std::vector<Received> messages;
+    BodyReader reader(bytes);
+    MessageView view;
+    while (true) {
+        const auto step = reader.next(view);
+        if (step == BodyReader::Step::end) return messages;
+        if (step == BodyReader::Step::malformed)
+            throw BenchViolation(std::string("the broker sent a malformed body: ") + reader.problem());
+        messages.push_back(decode(view));
+    }
+}
+
+/// The first slot that nobody is connected at, as the next connection gets it.
+template <class Peer>
+PeerId next_id(const std::vector<std::unique_ptr<Peer>>& peers) {
+    std::map<std::uint32_t, std::uint32_t> generations;
+    for (const auto& peer : peers) {
+        auto& generation = generations[peer->id().slot];
+        generation = std::max(generation, peer->connected() ? ~std::uint32_t{0} : peer->id().generation);
+    }
+    for (const auto& [slot, generation] : generations)
+        if (generation != ~std::uint32_t{0}) return {slot, generation + 1};
+    return {static_cast<std::uint32_t>(generations.size()), 1};
+}
+
+template <class Peer>
+std::vector<Peer*> connected(const std::vector<std::unique_ptr<Peer>>& peers) {
+    std::vector<Peer*> out;
+    for (const auto& peer : peers)
+        if (peer->connected()) out.push_back(peer.get());
+    return out;
+}
+
+}  // namespace
+
+std::string pack(const json& value) {
+    std::string packed;
+    json::to_msgpack(value, packed);
+    return packed;
+}
+
+json unpack(std::string_view packed) {
+    if (packed.empty()) return nullptr;
+    return json::from_msgpack(packed.begin(), packed.end(), true, false);
+}
+
+// ---- peers
+
+void BenchPeer::keeps_beating(bool beating) {
+    next_beat_.reset();
+    if (beating) next_beat_ = bench_.now() + bench_.limits().heartbeat;
+}
+
+std::vector<Received> BenchPeer::received() {
+    const auto all = std::exchange(inbox_, {});
+    return {all.begin(), all.end()};
+}
+
+std::vector<Received> BenchPeer::notifications() { return take(MessageType::notification); }
+
+std::vector<std::string> BenchPeer::notified() {
+    std::vector<std::string> methods;
+    for (const auto& message : notifications()) methods.push_back(message.method);
+    return methods;
+}
+
+std::vector<Received> BenchPeer::take(MessageType type) {
+    std::vector<Received> taken;
+    for (const auto& message : inbox_)
+        if (message.type == type) taken.push_back(message);
+    std::erase_if(inbox_, [&](const Received& message) { return message.type == type; });
+    return taken;
+}
+
+Received BenchPeer::take_one(MessageType type, std::string_view what) {
+    auto taken = take(type);
+    if (taken.size() != 1)
+        violated("has " + std::to_string(taken.size()) + " messages, not one, of kind " + std::string(what));
+    return std::move(taken.front());
+}
+
+void BenchPeer::violated(const std::string& what) const { throw BenchViolation(name_ + " " + what); }
+
+// ---- clients
+
+void BenchClient::request(std::uint32_t msgid, std::string_view method, const json& params,
+                          const RequestOptions& options, std::string_view envelope) {
+    std::string body;
+    append_request(body, msgid, method, pack(params), options);
+    sends(std::move(body), envelope);
+}
+
+void BenchClient::notify(std::string_view method, const json& params, const RequestOptions& options) {
+    std::string body;
+    append_notification(body, method, pack(params), options);
+    sends(std::move(body));
+}
+
+Received BenchClient::asks(std::string_view method, const json& params) {
+    const auto msgid = ++last_own_msgid_;
+    request(msgid, method, params);
+    for (auto message = inbox_.begin(); message != inbox_.end(); ++message) {
+        if (message->type != MessageType::response || message->msgid != msgid) continue;
+        auto answer = std::move(*message);
+        inbox_.erase(message);
+        return answer;
+    }
+    violated("has no answer to " + std::string(method));
+}
+
+json BenchClient::hello(json what) {
+    takes_batches_ = what.value("batch", false);
+    auto answer = asks("rpc.hello", json::array({std::move(what)}));
+    if (!answer.error.is_null()) violated("was refused: " + answer.error.dump());
+    return answer.result;
+}
+
+void BenchClient::sends(std::string body, std::string_view envelope) {
+    BodyReader reader(body);
+    MessageView message;
+    auto step = reader.next(message);
+    for (; step == BodyReader::Step::message; step = reader.next(message))
+        if (message.type != MessageType::notification) ++open_[{std::string(envelope), message.msgid}];
+    if (step == BodyReader::Step::malformed) ++open_[{std::string(envelope), reader.problem_msgid()}];
+    bench_.client_sends(id_, std::move(body), envelope);
+}
+
+void BenchClient::closes() {
+    connected_ = false;
+    open_.clear();
+    bench_.client_closes(id_);
+}
+
+std::size_t BenchClient::waits_for() const {
+    std::size_t count = 0;
+    for (const auto& [question, times] : open_) count += times;
+    return count;
+}
+
+void BenchClient::check_received(const Received& message) {
+    if (message.type == MessageType::request) violated("was sent a request");
+    if (message.type != MessageType::response) return;
+    const auto found = open_.find({message.envelope, message.msgid});
+    if (found == open_.end()) violated("was answered what it did not ask, or once more");
+    if (--found->second == 0) open_.erase(found);
+}
+
+// ---- workers
+
+json Offer::params(std::string_view name) const {
+    auto listed = json::array();
+    for (const auto& [service, names] : services) {
+        auto methods = json::array();
+        for (const auto& method : names) methods.push_back({{"name", method}, {"idempotent", idempotent}});
+        listed.push_back({{"name", service}, {"methods", methods}});
+    }
+    return json::array({{{"protocol", 1},
+                         {"name", name},
+                         {"batch", batch},
+                         {"heartbeat", heartbeat},
+                         {"capacity", capacity},
+                         {"services", listed}}});
+}
+
+json BenchWorker::registers(const Offer& offer) {
+    const auto capacity_before = std::exchange(capacity_, offer.capacity);
+    takes_batches_ = offer.batch;
+    const auto answer = tries_to_register(offer.params(name_));
+    if (answer.error.is_null()) return answer.result;
+    capacity_ = capacity_before;
+    violated("was refused: " + answer.error.dump());
+}
+
+Received BenchWorker::tries_to_register(const json& params) {
+    const auto msgid = ++last_own_msgid_;
+    std::string body;
+    append_request(body, msgid, "rpc.register", pack(params));
+    sends(std::move(body));
+    for (auto message = inbox_.begin(); message != inbox_.end(); ++message) {
+        if (message->type != MessageType::response || message->msgid != msgid) continue;
+        auto answer = std::move(*message);
+        inbox_.erase(message);
+        return answer;
+    }
+    violated("has no answer to rpc.register");
+}
+
+void BenchWorker::answers(const Received& call, const json& result) { answers(call.msgid.value(), result); }
+
+void BenchWorker::answers(std::uint32_t msgid, const json& result) {
+    std::string body;
+    append_result(body, msgid, pack(result));
+    sends(std::move(body));
+}
+
+void BenchWorker::fails(const Received& call, const json& error) {
+    std::string body;
+    Packer(body).array(4).unsigned_integer(1).fixed_u32(call.msgid.value()).raw(pack(error)).nil();
+    sends(std::move(body));
+}
+
+void BenchWorker::returns(const std::vector<Received>& calls) {
+    auto msgids = json::array();
+    for (const auto& call : calls) msgids.push_back(call.msgid.value());
+    tells("rpc.return", json::array({msgids}));
+}
+
+void BenchWorker::heartbeat() { tells("rpc.heartbeat", json::array({json::object()})); }
+
+void BenchWorker::heartbeat(std::uint32_t capacity) {
+    capacity_ = capacity;
+    tells("rpc.heartbeat", json::array({{{"capacity", capacity}}}));
+}
+
+void BenchWorker::tells(std::string_view method, const json& params) {
+    std::string body;
+    append_notification(body, method, pack(params));
+    sends(std::move(body));
+}
+
+/// What it answers or returns is no longer with it: read from what it really sends, so that no test can forget it.
+void BenchWorker::sends(std::string body, std::string_view envelope) {
+    BodyReader reader(body);
+    MessageView message;
+    while (reader.next(message) == BodyReader::Step::message) {
+        if (message.type == MessageType::response) in_flight_.erase(message.msgid);
+        if (message.method != "rpc.return") continue;
+        const auto params = unpack(message.params);
+        for (const auto& list : params)
+            for (const auto& msgid : list)
+                if (msgid.is_number_unsigned()) in_flight_.erase(msgid.get<std::uint32_t>());
+    }
+    bench_.worker_sends(id_, std::move(body), envelope);
+}
+
+void BenchWorker::closes() {
+    connected_ = false;
+    in_flight_.clear();
+    bench_.worker_closes(id_);
+}
+
+/// Under another id the broker knows nothing of the calls that it sent before.
+void BenchWorker::registered_as(const std::string& id) {
+    if (std::exchange(worker_id_, id) != id) in_flight_.clear();
+}
+
+void BenchWorker::check_received(const Received& message) {
+    if (message.method == "rpc.register_again") in_flight_.clear();
+    if (message.result.is_object() && message.result.contains("worker")) registered_as(message.result["worker"]);
+    if (message.type != MessageType::request) return;
+    if (in_flight_.size() >= capacity_ && !lies_) violated("was sent more than it has room for");
+    if (!in_flight_.insert(*message.msgid).second) violated("was sent two calls under one msgid");
+}
+
+// ---- the world
+
+BrokerBench::BrokerBench(BrokerLimits limits, std::string broker_id)
+    : limits_(limits), core_(limits, std::move(broker_id), now_) {}
+
+BenchClient& BrokerBench::client(std::string name) {
+    return *clients_.emplace_back(std::make_unique<BenchClient>(*this, std::move(name), next_id(clients_)));
+}
+
+BenchWorker& BrokerBench::worker(std::string name) {
+    return *workers_.emplace_back(std::make_unique<BenchWorker>(*this, std::move(name), next_id(workers_)));
+}
+
+std::vector<BenchClient*> BrokerBench::clients() const { return connected(clients_); }
+std::vector<BenchWorker*> BrokerBench::workers() const { return connected(workers_); }
+
+void BrokerBench::passes(Duration time) {
+    const auto until = now_ + time;
+    while (true) {
+        const auto next = next_event();
+        if (!next || *next > until) break;
+        now_ = std::max(now_, *next);
+        beat();
+        turn();
+    }
+    now_ = until;
+    turn();
+}
+
+/// When the core wants to be told the time, or somebody's heart beats.
+std::optional<TimePoint> BrokerBench::next_event() const {
+    auto next = core_.next_deadline();
+    const auto consider = [&](const BenchPeer& peer) {
+        if (peer.connected_ && peer.next_beat_) next = std::min(next.value_or(TimePoint::max()), *peer.next_beat_);
+    };
+    for (const auto& client : clients_) consider(*client);
+    for (const auto& worker : workers_) consider(*worker);
+    return next;
+}
+
+void BrokerBench::beat() {
+    const auto beat_one = [&](BenchPeer& peer) {
+        if (!peer.connected_ || !peer.next_beat_ || *peer.next_beat_ > now_) return;
+        *peer.next_beat_ += limits_.heartbeat;
+        peer.heartbeat();
+    };
+    for (const auto& client : clients_) beat_one(*client);
+    for (const auto& worker : workers_) beat_one(*worker);
+}
+
+void BrokerBench::turn(bool drained) {
+    core_.on_time(now_, drained);
+    after_step();
+}
+
+void BrokerBench::begin_drain() {
+    core_.begin_drain(now_);
+    after_step();
+}
+
+void BrokerBench::end_all() {
+    core_.end_all(now_);
+    after_step();
+}
+
+std::vector<std::string> BrokerBench::notices() {
+    std::vector<std::string> texts;
+    for (auto& notice : core_.take_notices()) texts.push_back(std::move(notice.text));
+    return texts;
+}
+
+void BrokerBench::client_sends(PeerId peer, std::string body, std::string_view envelope) {
+    Body owned(std::move(body));
+    core_.on_frontend(peer, envelope, owned, now_);
+    after_step();
+}
+
+void BrokerBench::worker_sends(PeerId peer, std::string body, std::string_view envelope) {
+    Body owned(std::move(body));
+    core_.on_backend(peer, envelope, owned, now_);
+    after_step();
+}
+
+void BrokerBench::client_closes(PeerId peer) {
+    core_.on_frontend_closed(peer, now_);
+    after_step();
+}
+
+void BrokerBench::worker_closes(PeerId peer) {
+    core_.on_backend_closed(peer, now_);
+    after_step();
+}
+
+void BrokerBench::after_step() {
+    deliver(core_.to_clients(), clients_);
+    deliver(core_.to_workers(), workers_);
+    const auto ended = count(Counter::calls_answered) + count(Counter::calls_failed) + count(Counter::calls_orphaned);
+    if (count(Counter::calls_accepted) != ended + core_.calls_in_system())
+        throw BenchViolation("counters do not add up: accepted is not answered + failed + orphaned + in the system");
+}
+
+template <class Peer>
+void BrokerBench::deliver(Outbox& outbox, std::vector<std::unique_ptr<Peer>>& peers) {
+    for (const PeerId id : outbox.dirty()) {
+        const auto found = std::ranges::find_if(peers, [&](const auto& peer) { return peer->id() == id; });
+        if (found == peers.end() || !(*found)->connected()) throw BenchViolation("sent to a connection that is closed");
+        while (const Outgoing* body = outbox.front(id)) {
+            deliver_body(**found, *body);
+            outbox.pop_front(id);
+        }
+    }
+}
+
+void BrokerBench::deliver_body(BenchPeer& peer, const Outgoing& body) {
+    auto messages = decode_body(body.large.empty() ? std::string_view(body.bytes) : body.large.bytes());
+    if (messages.size() != body.messages) peer.violated("was sent another number of messages than counted");
+    if (messages.size() > 1 && !(peer.takes_batches_ && body.envelope.empty()))
+        peer.violated("was sent a batch that it did not ask for");
+    ++bodies_;
+    for (auto& message : messages) {
+        message.envelope = body.envelope;
+        message.body = bodies_;
+        if (!body.envelope.empty() && message.type != MessageType::response)
+            peer.violated("was sent more than responses under an envelope");
+        peer.check_received(message);
+        peer.inbox_.push_back(std::move(message));
+    }
+}
+
+}  // namespace rpcbroker::test

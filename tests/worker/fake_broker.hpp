@@ -1,0 +1,140 @@
+// A broker that does as the test says: it answers rpc.register and rpc.leave, keeps heartbeats going, and notes the rest.
+#pragma once
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rpcbroker/convert.hpp>
+
+#include "common/transport/poller.hpp"
+#include "common/transport/router.hpp"
+#include "tests/worker/show.hpp"
+
+namespace rpcbroker::test {
+
+using namespace std::chrono_literals;
+
+/// One thread's. Everything happens in until() and expect().
+class FakeBroker {
+public:
+    static constexpr Duration patience = 30s;
+    static constexpr std::chrono::milliseconds heartbeat{50};
+
+    explicit FakeBroker(std::string_view endpoint = "tcp://127.0.0.1:*", std::string id = "b1")
+        : id_(std::move(id)), router_(transport::Context{}, {.linger = 0ms}) {
+        endpoint_ = router_.bind(Endpoint::parse(endpoint, Endpoint::Use::bind).value()).value();
+        poller_.add(router_);
+    }
+
+    [[nodiscard]] const std::string& endpoint() const noexcept { return endpoint_; }
+
+    /// What came, but for heartbeats, a text a message.
+    std::vector<std::string> log;
+    int heartbeats = 0;
+    int registrations = 0;
+
+    /// Serves until `condition` holds; whether it came to hold.
+    bool until(const std::function<bool()>& condition) {
+        const auto end = Clock::now() + patience;
+        while (!condition()) {
+            if (Clock::now() > end) return false;
+            turn();
+        }
+        return true;
+    }
+    bool expect(const std::string& text) {
+        return until([&] { return std::ranges::find(log, text) != log.end(); });
+    }
+    bool expect_registration() {
+        const int before = registrations;
+        return until([&] { return registrations > before; });
+    }
+    bool expect_heartbeats(int count) {
+        const int wanted = heartbeats + count;
+        return until([&] { return heartbeats >= wanted; });
+    }
+    [[nodiscard]] std::size_t count(std::string_view prefix) const {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(log, [&](const auto& text) { return text.starts_with(prefix); }));
+    }
+
+    template <class... A>
+    void call(std::uint32_t msgid, std::string_view method, const A&... arguments) {
+        append_call(bodies_, msgid, method, arguments...);
+        send_bodies();
+    }
+    /// The same, to be sent with the next call().
+    template <class... A>
+    void append(std::uint32_t msgid, std::string_view method, const A&... arguments) {
+        append_call(bodies_, msgid, method, arguments...);
+    }
+    void cancel(std::uint32_t msgid) {
+        std::string params;
+        pack_params(params, msgid);
+        notify("rpc.cancel", params);
+    }
+    void notify(std::string_view method, std::string_view params = "\x90") {
+        append_notification(bodies_, method, params);
+        send_bodies();
+    }
+
+private:
+    template <class... A>
+    static void append_call(std::string& out, std::uint32_t msgid, std::string_view method, const A&... arguments) {
+        std::string params;
+        pack_params(params, arguments...);
+        append_request(out, msgid, method, params);
+    }
+    void send_bodies() {
+        CHECK(router_.send(worker_, {}, std::string_view{bodies_}) == transport::Sent::yes);
+        bodies_.clear();
+    }
+    void turn() {
+        poller_.wait(heartbeat / 5);
+        while (router_.receive(incoming_) == transport::Received::body) take(incoming_.body.bytes());
+        if (registrations == 0 || Clock::now() < beat_at_) return;
+        beat_at_ = Clock::now() + heartbeat;
+        std::string beat;
+        append_notification(beat, "rpc.heartbeat", "\x90");
+        (void)router_.send(worker_, {}, std::string_view{beat});
+    }
+    void take(std::string_view body) {
+        BodyReader reader{body};
+        MessageView message;
+        while (reader.next(message) == BodyReader::Step::message) take(message);
+    }
+    void take(const MessageView& message) {
+        if (message.method == "rpc.heartbeat") {
+            ++heartbeats;
+            return;
+        }
+        log.push_back(show_message(message));
+        if (message.method == "rpc.register") answer(message.msgid);
+        if (message.method == "rpc.leave") notify("rpc.left");
+    }
+    void answer(std::uint32_t msgid) {
+        worker_ = incoming_.peer;
+        std::string result;
+        Packer packer{result};
+        packer.map(3).string("broker").string(id_).string("worker").string("w" + std::to_string(++registrations));
+        packer.string("heartbeat").integer(heartbeat.count());
+        append_result(bodies_, msgid, result);
+        send_bodies();
+    }
+
+    std::string id_;
+    transport::Router router_;
+    transport::Poller poller_;
+    transport::Incoming incoming_;
+    std::string endpoint_;
+    std::string bodies_;
+    PeerId worker_;
+    TimePoint beat_at_{};
+};
+
+}  // namespace rpcbroker::test

@@ -1,0 +1,348 @@
+#include "worker/runtime.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <future>
+#include <latch>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+#include "tests/worker/fake_broker.hpp"
+
+using namespace rpcbroker;
+using namespace rpcbroker::test;
+
+namespace {
+
+/// A worker that runs on a thread of its own until the end of the test.
+class RunningWorker {
+public:
+    RunningWorker(WorkerOptions options, const std::function<void(Service&)>& fill) : worker(std::move(options)) {
+        fill(worker.service("S"));
+        running_ = std::async(std::launch::async, [this] { worker.run(); });
+    }
+    RunningWorker(const std::string& broker, unsigned threads, const std::function<void(Service&)>& fill)
+        : RunningWorker(WorkerOptions{.brokers = {broker}, .threads = threads}, fill) {}
+    ~RunningWorker() { worker.stop(); }
+
+    [[nodiscard]] bool ended() const { return running_.wait_for(0s) == std::future_status::ready; }
+    /// Returns, or throws, what run() did.
+    void join() { running_.get(); }
+
+    Worker worker;
+
+private:
+    std::future<void> running_;
+};
+
+void ping(Service& service) {
+    service.method("ping", [] { return "pong"; });
+}
+
+/// Lets handlers in, and out again when it is told.
+struct Gate {
+    std::atomic<int> inside{0};
+    std::atomic<int> most_inside{0};
+    std::latch open{1};
+
+    void pass() {
+        const int now = ++inside;
+        for (int most = most_inside; most < now && !most_inside.compare_exchange_weak(most, now);) {
+        }
+        open.wait();
+        --inside;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a worker registers, serves and leaves") {
+    FakeBroker broker;
+    RunningWorker running{broker.endpoint(), 1, ping};
+    REQUIRE(broker.expect_registration());
+    broker.call(1, "S.ping");
+    CHECK(broker.expect(R"(response 1 nil "pong")"));
+    broker.call(2, "S.pong");
+    CHECK(broker.expect("response 2 UNIMPLEMENTED(worker, no) nil"));
+    running.worker.stop();
+    CHECK(broker.expect("rpc.leave []"));
+    CHECK(broker.until([&] { return running.ended(); }));
+}
+
+TEST_CASE("a handler that blocks does not stop the heartbeats") {
+    FakeBroker broker;
+    Gate gate;
+    RunningWorker running{broker.endpoint(), 1,
+                          [&gate](Service& service) { service.method("block", [&] { gate.pass(); }); }};
+    REQUIRE(broker.expect_registration());
+    broker.call(1, "S.block");
+    REQUIRE(broker.until([&] { return gate.inside == 1; }));
+    CHECK(broker.expect_heartbeats(10));
+    CHECK(broker.registrations == 1);
+    CHECK(broker.count("response") == 0);
+    gate.open.count_down();
+    CHECK(broker.expect("response 1 nil nil"));
+}
+
+TEST_CASE("as many handlers run at once as there are threads") {
+    FakeBroker broker;
+    Gate gate;
+    constexpr unsigned threads = 4;
+    RunningWorker running{WorkerOptions{.brokers = {broker.endpoint()}, .threads = threads, .capacity = 100},
+                          [&gate](Service& service) { service.method("block", [&] { gate.pass(); }); }};
+    REQUIRE(broker.expect_registration());
+    for (std::uint32_t msgid = 1; msgid < 10; ++msgid) broker.append(msgid, "S.block");
+    broker.call(10, "S.block");
+    CHECK(broker.until([&] { return gate.inside == threads; }));
+    // The others are of no use here.
+    CHECK(broker.expect("rpc.return [[5, 6, 7, 8, 9, 10]]"));
+    gate.open.count_down();
+    CHECK(broker.until([&] { return broker.count("response") == threads; }));
+    CHECK(gate.most_inside == threads);
+}
+
+TEST_CASE("small calls go on while a handler blocks another thread") {
+    FakeBroker broker;
+    Gate gate;
+    RunningWorker running{broker.endpoint(), 2, [&gate](Service& service) {
+                              ping(service);
+                              service.method("block", [&] { gate.pass(); });
+                          }};
+    REQUIRE(broker.expect_registration());
+    broker.call(1, "S.block");
+    for (std::uint32_t msgid = 2; msgid < 200; ++msgid) {
+        broker.call(msgid, "S.ping");
+        REQUIRE(broker.expect("response " + std::to_string(msgid) + R"( nil "pong")"));
+    }
+    CHECK(broker.count("response 1 ") == 0);
+    gate.open.count_down();
+    CHECK(broker.expect("response 1 nil nil"));
+}
+
+TEST_CASE("stop() ends what runs first, and its answer arrives") {
+    FakeBroker broker;
+    Gate gate;
+    RunningWorker running{broker.endpoint(), 2,
+                          [&gate](Service& service) { service.method("block", [&] { gate.pass(); }); }};
+    REQUIRE(broker.expect_registration());
+    broker.call(1, "S.block");
+    REQUIRE(broker.until([&] { return gate.inside == 1; }));
+    running.worker.stop();
+    CHECK(broker.expect("rpc.leave []"));
+    CHECK(broker.expect_heartbeats(5));
+    CHECK_FALSE(running.ended());
+    gate.open.count_down();
+    CHECK(broker.expect("response 1 nil nil"));
+    CHECK(broker.until([&] { return running.ended(); }));
+}
+
+TEST_CASE("a worker that is drained ends") {
+    FakeBroker broker;
+    RunningWorker running{broker.endpoint(), 1, ping};
+    REQUIRE(broker.expect_registration());
+    broker.notify("rpc.drain");
+    CHECK(broker.expect("rpc.leave []"));
+    CHECK(broker.until([&] { return running.ended(); }));
+}
+
+TEST_CASE("a worker registers again after the broker was restarted") {
+    auto broker = std::make_unique<FakeBroker>();
+    const auto endpoint = broker->endpoint();
+    RunningWorker running{endpoint, 1, ping};
+    REQUIRE(broker->expect_registration());
+    for (int i = 0; i < 3; ++i) {
+        broker.reset();
+        broker = std::make_unique<FakeBroker>(endpoint, "next");
+        REQUIRE(broker->expect_registration());
+        broker->call(1, "S.ping");
+        CHECK(broker->expect(R"(response 1 nil "pong")"));
+    }
+}
+
+TEST_CASE("a cancelled call is told, waits no longer, and is answered") {
+    FakeBroker broker;
+    std::atomic<int> waiting{0};
+    std::atomic<bool> called_back{false};
+    RunningWorker running{broker.endpoint(), 2, [&](Service& service) {
+                              service.method("wait", [&](Context& context) {
+                                  context.on_cancel([&] { called_back = true; });
+                                  ++waiting;
+                                  return context.wait_for(1h);
+                              });
+                              service.method("spin", [&](Context& context) {
+                                  ++waiting;
+                                  while (!context.cancelled()) std::this_thread::yield();
+                              });
+                          }};
+    REQUIRE(broker.expect_registration());
+    broker.append(1, "S.wait");
+    broker.call(2, "S.spin");
+    REQUIRE(broker.until([&] { return waiting == 2; }));
+    CHECK_FALSE(called_back);
+    broker.cancel(1);
+    CHECK(broker.expect("response 1 nil false"));
+    CHECK(called_back);
+    broker.cancel(2);
+    CHECK(broker.expect("response 2 nil nil"));
+}
+
+TEST_CASE("a lost broker cancels what runs") {
+    auto broker = std::make_unique<FakeBroker>();
+    std::atomic<int> waiting{0};
+    std::promise<bool> waited;
+    RunningWorker running{broker->endpoint(), 1, [&](Service& service) {
+                              service.method("wait", [&](Context& context) {
+                                  ++waiting;
+                                  waited.set_value(context.wait_for(1h));
+                              });
+                          }};
+    REQUIRE(broker->expect_registration());
+    broker->call(1, "S.wait");
+    REQUIRE(broker->until([&] { return waiting == 1; }));
+    broker.reset();
+    auto outcome = waited.get_future();
+    REQUIRE(outcome.wait_for(FakeBroker::patience) == std::future_status::ready);
+    CHECK_FALSE(outcome.get());
+}
+
+TEST_CASE("every call is answered once, on whatever thread it runs") {
+    constexpr std::uint32_t rounds = 40;
+    constexpr std::uint32_t batch = 100;
+    const unsigned threads = GENERATE(1U, 2U, 4U);
+    FakeBroker broker;
+    std::atomic<unsigned> inside{0};
+    std::atomic<unsigned> most_inside{0};
+    RunningWorker running{
+        WorkerOptions{.brokers = {broker.endpoint()}, .threads = threads}, [&](Service& service) {
+            service.method("work", [&](std::uint32_t number) {
+                const unsigned now = ++inside;
+                for (unsigned most = most_inside; most < now && !most_inside.compare_exchange_weak(most, now);) {
+                }
+                const auto end = Clock::now() + std::chrono::microseconds{number % 7 == 0 ? 300 : number % 50};
+                while (Clock::now() < end) {
+                }
+                --inside;
+                return number;
+            });
+        }};
+    REQUIRE(broker.expect_registration());
+    std::size_t wanted = 0;
+    for (std::uint32_t round = 0; round < rounds; ++round) {
+        for (std::uint32_t i = 1; i < batch; ++i) broker.append(round * batch + i, "S.work", i);
+        broker.call(round * batch + batch, "S.work", batch);
+        wanted += batch;
+        const auto returned = [&broker] {
+            std::size_t calls = 0;
+            for (const auto& text : broker.log) {
+                if (text.starts_with("rpc.return"))
+                    calls += static_cast<std::size_t>(std::ranges::count(text, ',')) + 1;
+            }
+            return calls;
+        };
+        REQUIRE(broker.until([&] { return broker.count("response") + returned() >= wanted; }));
+        CHECK(broker.count("response") + returned() == wanted);
+    }
+    CHECK(most_inside <= threads);
+}
+
+TEST_CASE("a worker serves several brokers, also when one is not there") {
+    FakeBroker first;
+    FakeBroker second;
+    std::string gone;
+    {
+        FakeBroker third;
+        gone = third.endpoint();
+    }
+    RunningWorker running{WorkerOptions{.brokers = {first.endpoint(), gone, second.endpoint()}}, ping};
+    REQUIRE(first.expect_registration());
+    REQUIRE(second.expect_registration());
+    first.call(1, "S.ping");
+    CHECK(first.expect(R"(response 1 nil "pong")"));
+    second.call(1, "S.ping");
+    CHECK(second.expect(R"(response 1 nil "pong")"));
+}
+
+TEST_CASE("a worker is told to stop before it runs, or where nobody listens") {
+    std::string gone;
+    {
+        FakeBroker broker;
+        gone = broker.endpoint();
+    }
+    Worker early{gone};
+    early.stop();
+    early.run();
+
+    std::promise<void> unreachable;
+    RunningWorker running{WorkerOptions{.brokers = {gone},
+                                        .on_event =
+                                            [&](const WorkerEvent& event) {
+                                                if (event.what == WorkerEvent::What::unreachable)
+                                                    unreachable.set_value();
+                                            }},
+                          ping};
+    REQUIRE(unreachable.get_future().wait_for(FakeBroker::patience) == std::future_status::ready);
+    running.worker.stop();
+    running.join();
+}
+
+TEST_CASE("a handler may stop the worker that it runs in") {
+    FakeBroker broker;
+    Worker worker{broker.endpoint()};
+    worker.service("S").method("stop", [&worker] { worker.stop(); });
+    auto running = std::async(std::launch::async, [&worker] { worker.run(); });
+    REQUIRE(broker.expect_registration());
+    broker.call(1, "S.stop");
+    CHECK(broker.expect("response 1 nil nil"));
+    CHECK(broker.until([&] { return running.wait_for(0s) == std::future_status::ready; }));
+}
+
+TEST_CASE("events tell what a program may want to log") {
+    FakeBroker broker;
+    std::mutex mutex;
+    std::vector<WorkerEvent> events;
+    const auto seen = [&](WorkerEvent::What what) {
+        const std::lock_guard lock{mutex};
+        return std::ranges::any_of(events, [what](const auto& event) { return event.what == what; });
+    };
+    RunningWorker running{WorkerOptions{.brokers = {broker.endpoint()},
+                                        .on_event =
+                                            [&](const WorkerEvent& event) {
+                                                const std::lock_guard lock{mutex};
+                                                events.push_back(event);
+                                            }},
+                          ping};
+    REQUIRE(broker.expect_registration());
+    CHECK(broker.until([&] { return seen(WorkerEvent::What::registered); }));
+    broker.notify("rpc.register_again");
+    CHECK(broker.until([&] { return seen(WorkerEvent::What::lost); }));
+    running.worker.stop();
+    CHECK(broker.until([&] { return seen(WorkerEvent::What::left); }));
+    CHECK(broker.until([&] { return running.ended(); }));
+    CHECK(events.front().broker == broker.endpoint());
+    CHECK(events.front().detail == "w1");
+}
+
+TEST_CASE("what on_event throws ends run()") {
+    FakeBroker broker;
+    RunningWorker running{WorkerOptions{.brokers = {broker.endpoint()},
+                                        .threads = 3,
+                                        .on_event = [](const WorkerEvent&) { throw std::runtime_error{"no disk"}; }},
+                          ping};
+    REQUIRE(broker.until([&] { return running.ended(); }));
+    CHECK_THROWS_WITH(running.join(), "no disk");
+}
+
+TEST_CASE("options that make no sense are refused") {
+    CHECK_THROWS_AS(Worker{"tcp://127.0.0.1:99999"}, Error);
+    CHECK_THROWS_AS(Worker{"nonsense"}, Error);
+    CHECK_THROWS_AS(Worker{WorkerOptions{.brokers = {}}}, std::invalid_argument);
+    CHECK_THROWS_AS(Worker{WorkerOptions{.threads = 0}}, std::invalid_argument);
+    CHECK_THROWS_AS(Worker{WorkerOptions{.capacity = 0}}, std::invalid_argument);
+}
+
+TEST_CASE("a worker without a name is called after its host and process") {
+    CHECK(Worker{WorkerOptions{}}.name().ends_with("-" + std::to_string(::getpid())));
+    CHECK(Worker{WorkerOptions{.name = "me"}}.name() == "me");
+}

@@ -1,0 +1,46 @@
+// Tells a handler that nobody waits for it any more. One a thread, used for one call after the other.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+namespace rpcbroker {
+
+/// Cancelling has two steps, so that no user's code runs under the runtime's lock: request() under it, then notify()
+/// without it. reset() is called under it, too, so that a request always means the call that runs.
+class Cancellation {
+public:
+    using Generation = std::uint64_t;
+
+    /// Before a call is started.
+    void reset() noexcept;
+    /// Returns what notify() must be told.
+    Generation request() noexcept;
+    /// Wakes and calls back the handler, if it still runs.
+    void notify(Generation generation);
+
+    [[nodiscard]] bool requested() const noexcept { return requested_.load(std::memory_order_acquire); }
+
+    // The handler's thread.
+
+    /// False as soon as it was requested.
+    bool wait_for(std::chrono::nanoseconds duration);
+    void on_cancel(std::function<void()> callback);
+    /// After the handler has returned: waits for callbacks that run, and forgets the others.
+    void end();
+
+private:
+    std::atomic<bool> requested_{false};
+    std::atomic<Generation> generation_{0};
+    bool listening_ = false;  ///< of the handler's thread: it has asked to be told
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::function<void()>> callbacks_;
+};
+
+}  // namespace rpcbroker

@@ -1,0 +1,59 @@
+#include "worker/dispatch.hpp"
+
+#include <exception>
+
+#include "common/message.hpp"
+
+namespace rpcbroker {
+namespace detail {
+
+Error parameters_do_not_fit(const Error& error) { return {error.code(), error.message(), By::worker, Ran::no}; }
+
+Error said_by_handler(const Error& error) {
+    Error said{error.code(), error.message()};
+    said.set_data(error.data());
+    return said;
+}
+
+}  // namespace detail
+
+namespace {
+
+Result<void> call_handler(const Method& method, detail::RunningCall& running, std::string& out) try {
+    Context context{running};
+    return method.handler->call(context, running.call.params, out);
+} catch (const Error& error) {
+    return detail::said_by_handler(error);
+} catch (const std::exception& exception) {
+    return Error{Code::internal, exception.what()};
+} catch (...) {
+    return Error{Code::internal, "unknown exception"};
+}
+
+Error no_such_method(const Registry& registry, std::string_view method) {
+    const std::string service{method.substr(0, method.rfind('.'))};
+    const auto text = registry.has_service(service) ? "there is no method " + std::string{method}
+                                                    : "this worker has no service " + service;
+    return {Code::unimplemented, text, By::worker, Ran::no};
+}
+
+Result<void> run(const Registry& registry, detail::RunningCall& running, std::string& response) {
+    const Method* method = registry.find(running.call.method);
+    if (!method) return no_such_method(registry, running.call.method);
+    begin_result(response, running.call.msgid);
+    auto outcome = call_handler(*method, running, response);
+    running.cancellation.end();
+    return outcome;
+}
+
+}  // namespace
+
+void dispatch(const Registry& registry, detail::RunningCall& running, std::string& response) {
+    response.clear();
+    const auto outcome = run(registry, running, response);
+    if (outcome) return;
+    response.clear();
+    append_error(response, running.call.msgid, outcome.error());
+}
+
+}  // namespace rpcbroker

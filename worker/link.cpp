@@ -1,0 +1,72 @@
+#include "worker/link.hpp"
+
+#include <utility>
+
+namespace rpcbroker {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Bodies taken in before what is ready is sent.
+constexpr int bodies_a_turn = 64;
+// For what is said last.
+constexpr Duration flush_patience = 1s;
+
+/// Whatever limit the broker has, it keeps it: a worker that had a smaller one would lose its connection.
+transport::DealerOptions dealer_options() {
+    transport::DealerOptions options;
+    options.max_message = std::size_t{1} << 40;
+    return options;
+}
+
+}  // namespace
+
+Link::Link(const transport::Context& context, const Endpoint& endpoint, SessionOptions options, TimePoint now)
+    : endpoint_(endpoint.text()), dealer_(context, dealer_options()), session_(std::move(options), now) {
+    dealer_.connect(endpoint).value();
+}
+
+bool Link::receive(TimePoint now) {
+    bool any = false;
+    // Events first: the session has to know of a new connection before it hears from it.
+    for (transport::ConnectionEvent event; dealer_.next_event(event); any = true) on_event(event, now);
+    for (int i = 0; i < bodies_a_turn; ++i) {
+        const auto received = dealer_.receive(incoming_);
+        if (received == transport::Received::nothing) break;
+        any = true;
+        if (received == transport::Received::body) session_.on_body(std::move(incoming_.body), now);
+    }
+    return any;
+}
+
+void Link::on_event(transport::ConnectionEvent& event, TimePoint now) {
+    using What = transport::ConnectionEvent::What;
+    switch (event.what) {
+    case What::connected: return session_.on_connected(now);
+    case What::closed: return session_.on_closed(now);
+    case What::refused: refusal_ = std::move(event.detail); return;
+    }
+}
+
+void Link::flush() {
+    blocked_ = false;
+    Outbox& outbox = session_.outbox();
+    while (Outgoing* body = outbox.front(WorkerSession::broker)) {
+        const auto sent = body->large.empty() ? dealer_.send(std::string_view{body->bytes}) : dealer_.send(body->large);
+        if (sent == transport::Sent::would_block) {
+            blocked_ = true;
+            return;
+        }
+        outbox.pop_front(WorkerSession::broker);
+    }
+}
+
+bool Link::finished(TimePoint now) {
+    if (!session_.finished()) return false;
+    if (!finished_at_) finished_at_ = now;
+    return session_.outbox().waiting_bytes() == 0 || now - *finished_at_ >= flush_patience;
+}
+
+std::optional<std::string> Link::next_refusal() { return std::exchange(refusal_, std::nullopt); }
+
+}  // namespace rpcbroker

@@ -1,0 +1,217 @@
+// The part of WorkerSession that keeps the calls: those that wait, those that run, and how much room there is.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <rpcbroker/pack.hpp>
+
+#include "worker/worker_core.hpp"
+
+namespace rpcbroker {
+namespace {
+
+// The broker lets go of the bytes of larger bodies once they are dispatched, unless the call is idempotent.
+constexpr std::size_t largest_kept_body = std::size_t{64} << 10;
+
+Duration timeout_of(std::uint64_t ms) {
+    constexpr std::uint64_t longest = 1000ULL * 60 * 60 * 24 * 365;
+    return std::chrono::milliseconds{static_cast<std::int64_t>(std::min(ms, longest))};
+}
+
+/// The msgid of `rpc.cancel [msgid]`.
+std::optional<std::uint32_t> read_msgid(std::string_view params) {
+    Unpacker unpacker{params};
+    if (unpacker.take_array().value_or(0) == 0) return std::nullopt;
+    const auto msgid = unpacker.take_unsigned();
+    if (!msgid || *msgid > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+    return static_cast<std::uint32_t>(*msgid);
+}
+
+Error not_run(Code code, std::string message) { return {code, std::move(message), By::worker, Ran::no}; }
+
+Error too_large(std::size_t size, std::size_t limit) {
+    return {Code::resource_exhausted,
+            "a response of " + std::to_string(size) + " bytes is over the broker's limit of " + std::to_string(limit),
+            By::worker, Ran::maybe};
+}
+
+}  // namespace
+
+void begin_result(std::string& out, std::uint32_t msgid) {
+    Packer{out}.array(4).unsigned_integer(static_cast<unsigned>(MessageType::response)).fixed_u32(msgid).nil();
+}
+
+// ---- calls that come
+
+void WorkerSession::on_request(const MessageView& message, HeldBodies::Index body, TimePoint now) {
+    if (state_ != State::registered && state_ != State::registering) {
+        ++counters_.unexpected_messages;
+    } else if (message.bad_option) {
+        answer(message.msgid, not_run(Code::invalid_argument, message.bad_option));
+    } else {
+        Waiting& call = waiting_.emplace_back();
+        call = {message.msgid, body, message.method, message.params, message.options, now, {}, may_return(message)};
+        if (message.options.timeout_ms) call.deadline = now + timeout_of(*message.options.timeout_ms);
+        bodies_.hold(body);
+    }
+}
+
+bool WorkerSession::may_return(const MessageView& message) const {
+    if (message.bytes.size() <= largest_kept_body) return true;
+    if (message.options.idempotent) return *message.options.idempotent;
+    return options_.idempotent && options_.idempotent(message.method);
+}
+
+void WorkerSession::on_cancel(std::string_view params) {
+    const auto msgid = read_msgid(params);
+    if (!msgid) {
+        ++counters_.unexpected_messages;
+        return;
+    }
+    if (cancel_waiting(*msgid)) return;
+    for (std::uint32_t slot = 0; slot < running_.size(); ++slot) {
+        if (running_[slot].current && running_[slot].msgid == *msgid) cancel_running(slot);
+    }
+}
+
+bool WorkerSession::cancel_waiting(std::uint32_t msgid) {
+    const auto found = std::ranges::find(waiting_, msgid, &Waiting::msgid);
+    if (found == waiting_.end()) return false;
+    bodies_.release(found->body);
+    waiting_.erase(found);
+    ++counters_.cancelled;
+    answer(msgid, not_run(Code::cancelled, "cancelled before it was started"));
+    return true;
+}
+
+void WorkerSession::cancel_running(std::uint32_t slot) {
+    if (!std::exchange(running_[slot].cancelled, true)) event(SessionEvent::What::call_cancelled, {}, slot);
+}
+
+/// The broker waits for none of them any more.
+void WorkerSession::forget_calls() {
+    counters_.dropped += waiting_.size();
+    for (const auto& call : waiting_) bodies_.release(call.body);
+    waiting_.clear();
+    for (std::uint32_t slot = 0; slot < running_.size(); ++slot) {
+        if (!std::exchange(running_[slot].current, false)) continue;
+        --current_count_;
+        cancel_running(slot);
+    }
+}
+
+// ---- calls that run
+
+std::optional<Call> WorkerSession::next_call(TimePoint now) {
+    observe(now);
+    while (state_ == State::registered && !waiting_.empty()) {
+        const Waiting next = std::move(waiting_.front());
+        waiting_.pop_front();
+        if (!next.deadline || now < *next.deadline) return start(next, now);
+        bodies_.release(next.body);
+        ++counters_.expired;
+        answer(next.msgid, not_run(Code::deadline_exceeded, "its time ran out before it was started"));
+    }
+    return std::nullopt;
+}
+
+Call WorkerSession::start(const Waiting& waiting, TimePoint now) {
+    if (free_slots_.empty()) {
+        free_slots_.push_back(static_cast<std::uint32_t>(running_.size()));
+        running_.emplace_back();
+    }
+    const std::uint32_t slot = free_slots_.back();
+    free_slots_.pop_back();
+    running_[slot] = {waiting.msgid, waiting.body, true, false};
+    ++running_count_;
+    ++current_count_;
+    ++counters_.calls;
+    room_.started(now - waiting.arrived);
+    announce_capacity();
+    return {slot, waiting.msgid, waiting.method, waiting.params, waiting.options, waiting.deadline, worker_id_};
+}
+
+void WorkerSession::finish(const Call& call, std::string& response) {
+    if (!running_[call.slot].current) {
+        ++counters_.stale_outcomes;
+    } else if (response.size() > max_message_) {
+        answer(call.msgid, too_large(response.size(), max_message_));
+    } else if (response.size() > Outbox::batch_bytes) {
+        outbox_.add_large(broker, {}, Body{std::move(response)});
+        response = {};
+    } else {
+        outbox_.add(broker).append(response);
+    }
+    settle(call.slot);
+}
+
+/// The call is over: its bytes and its slot are free.
+void WorkerSession::settle(std::uint32_t slot) {
+    Running& call = running_[slot];
+    bodies_.release(call.body);
+    --running_count_;
+    if (call.current) --current_count_;
+    call = {};
+    free_slots_.push_back(slot);
+}
+
+void WorkerSession::answer(std::uint32_t msgid, const Error& error) { append_error(outbox_.add(broker), msgid, error); }
+
+// ---- room
+
+bool WorkerSession::give_back(TimePoint now) {
+    const auto when = give_back_at();
+    if (!when || now < *when) return gave_back_;
+    room_.slow();
+    gave_back_ = true;
+    announce_capacity();
+    return_waiting();
+    return true;
+}
+
+std::optional<TimePoint> WorkerSession::give_back_at() const {
+    if (state_ != State::registered) return std::nullopt;
+    const auto first = std::ranges::find_if(waiting_, &Waiting::returnable);
+    if (first == waiting_.end()) return std::nullopt;
+    return first->arrived + Capacity::patience;
+}
+
+void WorkerSession::take_again() {
+    if (std::exchange(gave_back_, false)) announce_capacity();
+}
+
+std::uint32_t WorkerSession::capacity() const noexcept { return gave_back_ ? current_count_ : room_.wanted(); }
+
+void WorkerSession::announce_capacity() {
+    if (state_ != State::registered || leaving_ || capacity() == announced_) return;
+    send_heartbeat();
+}
+
+void WorkerSession::send_heartbeat() {
+    announced_ = capacity();
+    scratch_.clear();
+    Packer{scratch_}.array(1).map(1).string("capacity").unsigned_integer(announced_);
+    notify("rpc.heartbeat", scratch_);
+}
+
+void WorkerSession::return_waiting() {
+    std::deque<Waiting> kept;
+    scratch_.clear();
+    const auto returned = static_cast<std::size_t>(std::ranges::count_if(waiting_, &Waiting::returnable));
+    if (returned == 0) return;
+    Packer packer{scratch_};
+    packer.array(1).array(returned);
+    for (auto& call : waiting_) {
+        if (call.returnable) {
+            packer.fixed_u32(call.msgid);
+            bodies_.release(call.body);
+        } else {
+            kept.push_back(std::move(call));
+        }
+    }
+    waiting_ = std::move(kept);
+    counters_.returned += returned;
+    notify("rpc.return", scratch_);
+}
+
+}  // namespace rpcbroker
