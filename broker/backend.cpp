@@ -1,4 +1,5 @@
 // What workers send: registration, answers, and word of how they are.
+#include <ranges>
 #include <utility>
 
 #include <rpcbroker/pack.hpp>
@@ -149,13 +150,13 @@ void BrokerCore::on_return(Worker& worker, const MessageView& message) {
     worker.returning = true;
     Directory::update_load(worker);
     // The one that was sent first comes first again.
-    for (auto call = returned.rbegin(); call != returned.rend(); ++call) {
-        if ((*call)->moved_out)
-            end(**call,
+    for (Call* call : returned | std::views::reverse) {
+        if (call->moved_out)
+            end(*call,
                 {Code::unavailable, "worker " + worker.id + " gave the call back, and its large body is not kept",
                  By::broker, Ran::no});
         else
-            route(**call, Place::front);
+            route(*call, Place::front);
     }
     worker.returning = false;
     Directory::update_load(worker);

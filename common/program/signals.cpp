@@ -1,7 +1,7 @@
 #include "common/program/signals.hpp"
 
 #include <poll.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction is POSIX's, not in <csignal>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
