@@ -1,5 +1,5 @@
 // What workers send: registration, answers, and word of how they are.
-#include <ranges>
+#include <algorithm>
 #include <utility>
 
 #include <rpcbroker/pack.hpp>
@@ -150,7 +150,8 @@ void BrokerCore::on_return(Worker& worker, const MessageView& message) {
     worker.returning = true;
     Directory::update_load(worker);
     // The one that was sent first comes first again.
-    for (Call* call : returned | std::views::reverse) {
+    std::ranges::reverse(returned);
+    for (Call* call : returned) {
         if (call->moved_out)
             end(*call,
                 {Code::unavailable, "worker " + worker.id + " gave the call back, and its large body is not kept",
