@@ -217,7 +217,7 @@ void Broker::State::wait(bool drained, std::size_t blocked, TimePoint now) {
     poller.wait(timeout);
 }
 
-Broker::Broker(BrokerOptions options) : Broker(std::move(options), transport::Context{}) {}
+Broker::Broker(BrokerOptions options) : Broker(std::move(options), transport::Context::shared()) {}
 Broker::Broker(BrokerOptions options, const transport::Context& context)
     : state_(std::make_unique<State>(std::move(options), context)) {}
 Broker::~Broker() = default;

@@ -16,7 +16,7 @@ ClientOptions with_endpoint(std::string_view endpoint) {
 
 Client::Client(std::string_view endpoint) : Client(with_endpoint(endpoint)) {}
 
-Client::Client(ClientOptions options) : Client(std::move(options), transport::Context{}) {}
+Client::Client(ClientOptions options) : Client(std::move(options), transport::Context::shared()) {}
 
 Client::Client(ClientOptions options, const transport::Context& context)
     : runtime_(std::make_shared<detail::ClientRuntime>(std::move(options), context)) {}

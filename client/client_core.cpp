@@ -85,7 +85,8 @@ std::optional<Error> ClientSession::refuse(const NewCall& call) const {
                              std::string{call.method.substr(0, 300)} + "\"",
                          Ran::no);
     if (!is_params(call.params))
-        return by_client(Code::invalid_argument, "the parameters are not one MessagePack array", Ran::no);
+        return by_client(Code::invalid_argument,
+                         "the parameters are not one MessagePack array, nested less than 64 deep", Ran::no);
     if (calls_.size() > options_.max_calls)
         return by_client(Code::resource_exhausted,
                          "this client has " + std::to_string(options_.max_calls) + " calls in flight already", Ran::no);

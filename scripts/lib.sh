@@ -63,9 +63,10 @@ install_node() {
     [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 }
 
-# build PRESET [OPTION…]: configures and builds a preset of CMakePresets.json.
+# build PRESET [TARGET…]: configures a preset of CMakePresets.json, and builds all of it or those targets.
 build() {
-    local preset=$1
+    local preset=$1 targets=()
     shift
-    (cd "$root" && cmake --preset "$preset" "$@" && cmake --build --preset "$preset" --parallel "$jobs") >&2
+    [ $# -eq 0 ] || targets=(--target "$@")
+    (cd "$root" && cmake --preset "$preset" && cmake --build --preset "$preset" "${targets[@]}" --parallel "$jobs") >&2
 }

@@ -22,7 +22,7 @@ build asan
 run_tests asan
 
 say "Building and testing threads with the thread sanitizer (build/tsan)"
-build tsan
+build tsan threads_tests
 run_tests tsan
 
 say "Building and running every test (build/debug)"

@@ -36,8 +36,8 @@ RuntimeOptions checked(WorkerOptions options) {
 }  // namespace
 
 struct Worker::State {
-    explicit State(RuntimeOptions options)
-        : name(options.name), runtime(transport::Context{}, registry, std::move(options)) {}
+    State(RuntimeOptions options, const transport::Context& context)
+        : name(options.name), runtime(context, registry, std::move(options)) {}
 
     std::string name;
     Registry registry;
@@ -45,7 +45,9 @@ struct Worker::State {
 };
 
 Worker::Worker(const std::string& broker) : Worker(WorkerOptions{.brokers = {broker}}) {}
-Worker::Worker(WorkerOptions options) : state_(std::make_unique<State>(checked(std::move(options)))) {}
+Worker::Worker(WorkerOptions options) : Worker(std::move(options), transport::Context::shared()) {}
+Worker::Worker(WorkerOptions options, const transport::Context& context)
+    : state_(std::make_unique<State>(checked(std::move(options)), context)) {}
 Worker::~Worker() = default;
 
 Service& Worker::service(const std::string& name) { return state_->registry.service(name); }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #include <zmq.h>
 
@@ -28,8 +29,7 @@ void seed_random() {
 
 Context::State::State() : handle(zmq_ctx_new()) {
     if (!handle) fail("zmq_ctx_new");
-    static std::once_flag seeded;
-    std::call_once(seeded, seed_random);
+    seed_random();  // each time: libzmq seeds anew with each context
     zmq_ctx_set(handle, ZMQ_IO_THREADS, 1);
     zmq_ctx_set(handle, ZMQ_MAX_SOCKETS, most_sockets);
 }
@@ -40,5 +40,14 @@ Context::State::~State() {
 }
 
 Context::Context() : state_(std::make_shared<State>()) {}
+
+Context Context::shared() {
+    static std::mutex mutex;
+    static std::weak_ptr<State> current;
+    const std::lock_guard lock{mutex};
+    auto state = current.lock();
+    if (!state) current = state = std::make_shared<State>();
+    return Context{std::move(state)};
+}
 
 }  // namespace rpcbroker::transport

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 namespace rpcbroker::transport {
 
@@ -10,11 +11,14 @@ namespace rpcbroker::transport {
 class Context {
 public:
     Context();
+    /// The one that all in this process get who ask while it lives. Not to be used across fork().
+    static Context shared();
 
     struct State;
     [[nodiscard]] State& state() const noexcept { return *state_; }
 
 private:
+    explicit Context(std::shared_ptr<State> state) : state_(std::move(state)) {}
     std::shared_ptr<State> state_;
 };
 

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <rpcbroker/convert.hpp>
@@ -19,19 +22,32 @@ namespace rpcbroker::test {
 
 using namespace std::chrono_literals;
 
+struct FakeBrokerOptions {
+    std::string endpoint = "tcp://127.0.0.1:*";
+    std::string id = "b1";
+    /// A machine that stands still for three of them makes the worker return its calls.
+    std::chrono::milliseconds heartbeat{500};
+    std::optional<transport::Context> context = {};  ///< for inproc; else one of its own, which ends with the socket
+};
+
 /// One thread's. Everything happens in until() and expect().
 class FakeBroker {
 public:
     static constexpr Duration patience = 30s;
-    static constexpr std::chrono::milliseconds heartbeat{50};
 
-    explicit FakeBroker(std::string_view endpoint = "tcp://127.0.0.1:*", std::string id = "b1")
-        : id_(std::move(id)), router_(transport::Context{}, {.linger = 0ms}) {
-        endpoint_ = router_.bind(Endpoint::parse(endpoint, Endpoint::Use::bind).value()).value();
-        poller_.add(router_);
+    explicit FakeBroker(FakeBrokerOptions options = {}) : options_(std::move(options)) { open(); }
+
+    /// As if its process was killed.
+    void close() { socket_.reset(); }
+    /// Another one, in the same place, that knows nobody.
+    void restart() {
+        close();
+        options_.id += "+";
+        registrations = 0;
+        open();
     }
 
-    [[nodiscard]] const std::string& endpoint() const noexcept { return endpoint_; }
+    [[nodiscard]] const std::string& endpoint() const noexcept { return options_.endpoint; }
 
     /// What came, but for heartbeats, a text a message.
     std::vector<std::string> log;
@@ -48,7 +64,9 @@ public:
         return true;
     }
     bool expect(const std::string& text) {
-        return until([&] { return std::ranges::find(log, text) != log.end(); });
+        if (until([&] { return std::ranges::find(log, text) != log.end(); })) return true;
+        for (const auto& line : log) UNSCOPED_INFO("the broker got: " + line);
+        return false;
     }
     bool expect_registration() {
         const int before = registrations;
@@ -84,6 +102,21 @@ public:
     }
 
 private:
+    struct Socket {
+        explicit Socket(const FakeBrokerOptions& options)
+            : router(options.context.value_or(transport::Context{}), {.linger = 0ms}) {
+            poller.add(router);
+        }
+
+        transport::Router router;
+        transport::Poller poller;
+    };
+
+    void open() {
+        socket_ = std::make_unique<Socket>(options_);
+        const auto endpoint = Endpoint::parse(options_.endpoint, Endpoint::Use::bind).value();
+        options_.endpoint = socket_->router.bind(endpoint).value();
+    }
     template <class... A>
     static void append_call(std::string& out, std::uint32_t msgid, std::string_view method, const A&... arguments) {
         std::string params;
@@ -91,17 +124,18 @@ private:
         append_request(out, msgid, method, params);
     }
     void send_bodies() {
-        CHECK(router_.send(worker_, {}, std::string_view{bodies_}) == transport::Sent::yes);
+        CHECK(socket_->router.send(worker_, {}, std::string_view{bodies_}) == transport::Sent::yes);
         bodies_.clear();
     }
     void turn() {
-        poller_.wait(heartbeat / 5);
-        while (router_.receive(incoming_) == transport::Received::body) take(incoming_.body.bytes());
+        if (!socket_) return std::this_thread::yield();
+        socket_->poller.wait(5ms);
+        while (socket_->router.receive(incoming_) == transport::Received::body) take(incoming_.body.bytes());
         if (registrations == 0 || Clock::now() < beat_at_) return;
-        beat_at_ = Clock::now() + heartbeat;
+        beat_at_ = Clock::now() + options_.heartbeat;
         std::string beat;
         append_notification(beat, "rpc.heartbeat", "\x90");
-        (void)router_.send(worker_, {}, std::string_view{beat});
+        (void)socket_->router.send(worker_, {}, std::string_view{beat});
     }
     void take(std::string_view body) {
         BodyReader reader{body};
@@ -121,17 +155,19 @@ private:
         worker_ = incoming_.peer;
         std::string result;
         Packer packer{result};
-        packer.map(3).string("broker").string(id_).string("worker").string("w" + std::to_string(++registrations));
-        packer.string("heartbeat").integer(heartbeat.count());
+        packer.map(3)
+            .string("broker")
+            .string(options_.id)
+            .string("worker")
+            .string("w" + std::to_string(++registrations));
+        packer.string("heartbeat").integer(options_.heartbeat.count());
         append_result(bodies_, msgid, result);
         send_bodies();
     }
 
-    std::string id_;
-    transport::Router router_;
-    transport::Poller poller_;
+    FakeBrokerOptions options_;
+    std::unique_ptr<Socket> socket_;
     transport::Incoming incoming_;
-    std::string endpoint_;
     std::string bodies_;
     PeerId worker_;
     TimePoint beat_at_{};

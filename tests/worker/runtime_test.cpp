@@ -16,24 +16,31 @@ using namespace rpcbroker::test;
 
 namespace {
 
-/// A worker that runs on a thread of its own until the end of the test.
+/// A worker that runs on a thread of its own, until the end of the test.
 class RunningWorker {
 public:
-    RunningWorker(WorkerOptions options, const std::function<void(Service&)>& fill) : worker(std::move(options)) {
+    RunningWorker(FakeBroker& broker, WorkerOptions options, const std::function<void(Service&)>& fill)
+        : worker(at(broker, std::move(options))), broker_(broker) {
         fill(worker.service("S"));
         running_ = std::async(std::launch::async, [this] { worker.run(); });
     }
-    RunningWorker(const std::string& broker, unsigned threads, const std::function<void(Service&)>& fill)
-        : RunningWorker(WorkerOptions{.brokers = {broker}, .threads = threads}, fill) {}
-    ~RunningWorker() { worker.stop(); }
+    ~RunningWorker() {
+        worker.stop();
+        broker_.until([this] { return ended(); });
+    }
 
-    [[nodiscard]] bool ended() const { return running_.wait_for(0s) == std::future_status::ready; }
+    [[nodiscard]] bool ended() const { return !running_.valid() || running_.wait_for(0s) == std::future_status::ready; }
     /// Returns, or throws, what run() did.
     void join() { running_.get(); }
 
     Worker worker;
 
 private:
+    static WorkerOptions at(const FakeBroker& broker, WorkerOptions options) {
+        options.brokers.front() = broker.endpoint();
+        return options;
+    }
+    FakeBroker& broker_;
     std::future<void> running_;
 };
 
@@ -41,26 +48,48 @@ void ping(Service& service) {
     service.method("ping", [] { return "pong"; });
 }
 
+/// Counts handlers that run at once.
+class Crowd {
+public:
+    void enter() {
+        const unsigned now = ++inside_;
+        for (unsigned most = most_; most < now && !most_.compare_exchange_weak(most, now);) continue;
+    }
+    void leave() { --inside_; }
+    [[nodiscard]] unsigned inside() const { return inside_; }
+    [[nodiscard]] unsigned most() const { return most_; }
+
+private:
+    std::atomic<unsigned> inside_{0};
+    std::atomic<unsigned> most_{0};
+};
+
 /// Lets handlers in, and out again when it is told.
 struct Gate {
-    std::atomic<int> inside{0};
-    std::atomic<int> most_inside{0};
+    Crowd crowd;
     std::latch open{1};
 
     void pass() {
-        const int now = ++inside;
-        for (int most = most_inside; most < now && !most_inside.compare_exchange_weak(most, now);) {
-        }
+        crowd.enter();
         open.wait();
-        --inside;
+        crowd.leave();
     }
 };
+
+std::size_t returned_calls(const FakeBroker& broker) {
+    std::size_t calls = 0;
+    for (const auto& text : broker.log) {
+        const auto commas = static_cast<std::size_t>(std::ranges::count(text, ','));
+        if (text.starts_with("rpc.return")) calls += commas + 1;
+    }
+    return calls;
+}
 
 }  // namespace
 
 TEST_CASE("a worker registers, serves and leaves") {
     FakeBroker broker;
-    RunningWorker running{broker.endpoint(), 1, ping};
+    RunningWorker running{broker, {}, ping};
     REQUIRE(broker.expect_registration());
     broker.call(1, "S.ping");
     CHECK(broker.expect(R"(response 1 nil "pong")"));
@@ -72,15 +101,13 @@ TEST_CASE("a worker registers, serves and leaves") {
 }
 
 TEST_CASE("a handler that blocks does not stop the heartbeats") {
-    FakeBroker broker;
+    FakeBroker broker{{.heartbeat = 50ms}};
     Gate gate;
-    RunningWorker running{broker.endpoint(), 1,
-                          [&gate](Service& service) { service.method("block", [&] { gate.pass(); }); }};
+    RunningWorker running{broker, {}, [&gate](Service& service) { service.method("block", [&] { gate.pass(); }); }};
     REQUIRE(broker.expect_registration());
     broker.call(1, "S.block");
-    REQUIRE(broker.until([&] { return gate.inside == 1; }));
+    REQUIRE(broker.until([&] { return gate.crowd.inside() == 1; }));
     CHECK(broker.expect_heartbeats(10));
-    CHECK(broker.registrations == 1);
     CHECK(broker.count("response") == 0);
     gate.open.count_down();
     CHECK(broker.expect("response 1 nil nil"));
@@ -90,23 +117,24 @@ TEST_CASE("as many handlers run at once as there are threads") {
     FakeBroker broker;
     Gate gate;
     constexpr unsigned threads = 4;
-    RunningWorker running{WorkerOptions{.brokers = {broker.endpoint()}, .threads = threads, .capacity = 100},
-                          [&gate](Service& service) { service.method("block", [&] { gate.pass(); }); }};
+    RunningWorker running{broker, {.threads = threads, .capacity = 100}, [&gate](Service& service) {
+                              service.method("block", [&] { gate.pass(); });
+                          }};
     REQUIRE(broker.expect_registration());
     for (std::uint32_t msgid = 1; msgid < 10; ++msgid) broker.append(msgid, "S.block");
     broker.call(10, "S.block");
-    CHECK(broker.until([&] { return gate.inside == threads; }));
+    CHECK(broker.until([&] { return gate.crowd.inside() == threads; }));
     // The others are of no use here.
     CHECK(broker.expect("rpc.return [[5, 6, 7, 8, 9, 10]]"));
     gate.open.count_down();
     CHECK(broker.until([&] { return broker.count("response") == threads; }));
-    CHECK(gate.most_inside == threads);
+    CHECK(gate.crowd.most() == threads);
 }
 
 TEST_CASE("small calls go on while a handler blocks another thread") {
     FakeBroker broker;
     Gate gate;
-    RunningWorker running{broker.endpoint(), 2, [&gate](Service& service) {
+    RunningWorker running{broker, {.threads = 2}, [&gate](Service& service) {
                               ping(service);
                               service.method("block", [&] { gate.pass(); });
                           }};
@@ -122,13 +150,13 @@ TEST_CASE("small calls go on while a handler blocks another thread") {
 }
 
 TEST_CASE("stop() ends what runs first, and its answer arrives") {
-    FakeBroker broker;
+    FakeBroker broker{{.heartbeat = 50ms}};
     Gate gate;
-    RunningWorker running{broker.endpoint(), 2,
-                          [&gate](Service& service) { service.method("block", [&] { gate.pass(); }); }};
+    RunningWorker running{
+        broker, {.threads = 2}, [&gate](Service& service) { service.method("block", [&] { gate.pass(); }); }};
     REQUIRE(broker.expect_registration());
     broker.call(1, "S.block");
-    REQUIRE(broker.until([&] { return gate.inside == 1; }));
+    REQUIRE(broker.until([&] { return gate.crowd.inside() == 1; }));
     running.worker.stop();
     CHECK(broker.expect("rpc.leave []"));
     CHECK(broker.expect_heartbeats(5));
@@ -140,7 +168,7 @@ TEST_CASE("stop() ends what runs first, and its answer arrives") {
 
 TEST_CASE("a worker that is drained ends") {
     FakeBroker broker;
-    RunningWorker running{broker.endpoint(), 1, ping};
+    RunningWorker running{broker, {}, ping};
     REQUIRE(broker.expect_registration());
     broker.notify("rpc.drain");
     CHECK(broker.expect("rpc.leave []"));
@@ -148,24 +176,35 @@ TEST_CASE("a worker that is drained ends") {
 }
 
 TEST_CASE("a worker registers again after the broker was restarted") {
-    auto broker = std::make_unique<FakeBroker>();
-    const auto endpoint = broker->endpoint();
-    RunningWorker running{endpoint, 1, ping};
-    REQUIRE(broker->expect_registration());
-    for (int i = 0; i < 3; ++i) {
-        broker.reset();
-        broker = std::make_unique<FakeBroker>(endpoint, "next");
-        REQUIRE(broker->expect_registration());
-        broker->call(1, "S.ping");
-        CHECK(broker->expect(R"(response 1 nil "pong")"));
+    FakeBroker broker;
+    RunningWorker running{broker, {}, ping};
+    REQUIRE(broker.expect_registration());
+    for (std::uint32_t msgid = 1; msgid < 4; ++msgid) {
+        broker.restart();
+        REQUIRE(broker.expect_registration());
+        broker.call(msgid, "S.ping");
+        CHECK(broker.expect("response " + std::to_string(msgid) + R"( nil "pong")"));
     }
+}
+
+TEST_CASE("a worker reaches a broker in its own process") {
+    const transport::Context context;
+    FakeBroker broker{{.endpoint = "inproc://broker", .context = context}};
+    Worker worker{WorkerOptions{.brokers = {broker.endpoint()}}, context};
+    ping(worker.service("S"));
+    auto running = std::async(std::launch::async, [&worker] { worker.run(); });
+    REQUIRE(broker.expect_registration());
+    broker.call(1, "S.ping");
+    CHECK(broker.expect(R"(response 1 nil "pong")"));
+    worker.stop();
+    CHECK(broker.until([&] { return running.wait_for(0s) == std::future_status::ready; }));
 }
 
 TEST_CASE("a cancelled call is told, waits no longer, and is answered") {
     FakeBroker broker;
     std::atomic<int> waiting{0};
     std::atomic<bool> called_back{false};
-    RunningWorker running{broker.endpoint(), 2, [&](Service& service) {
+    RunningWorker running{broker, {.threads = 2}, [&](Service& service) {
                               service.method("wait", [&](Context& context) {
                                   context.on_cancel([&] { called_back = true; });
                                   ++waiting;
@@ -189,19 +228,19 @@ TEST_CASE("a cancelled call is told, waits no longer, and is answered") {
 }
 
 TEST_CASE("a lost broker cancels what runs") {
-    auto broker = std::make_unique<FakeBroker>();
+    FakeBroker broker;
     std::atomic<int> waiting{0};
     std::promise<bool> waited;
-    RunningWorker running{broker->endpoint(), 1, [&](Service& service) {
+    RunningWorker running{broker, {}, [&](Service& service) {
                               service.method("wait", [&](Context& context) {
                                   ++waiting;
                                   waited.set_value(context.wait_for(1h));
                               });
                           }};
-    REQUIRE(broker->expect_registration());
-    broker->call(1, "S.wait");
-    REQUIRE(broker->until([&] { return waiting == 1; }));
-    broker.reset();
+    REQUIRE(broker.expect_registration());
+    broker.call(1, "S.wait");
+    REQUIRE(broker.until([&] { return waiting == 1; }));
+    broker.close();
     auto outcome = waited.get_future();
     REQUIRE(outcome.wait_for(FakeBroker::patience) == std::future_status::ready);
     CHECK_FALSE(outcome.get());
@@ -212,39 +251,24 @@ TEST_CASE("every call is answered once, on whatever thread it runs") {
     constexpr std::uint32_t batch = 100;
     const unsigned threads = GENERATE(1U, 2U, 4U);
     FakeBroker broker;
-    std::atomic<unsigned> inside{0};
-    std::atomic<unsigned> most_inside{0};
-    RunningWorker running{
-        WorkerOptions{.brokers = {broker.endpoint()}, .threads = threads}, [&](Service& service) {
-            service.method("work", [&](std::uint32_t number) {
-                const unsigned now = ++inside;
-                for (unsigned most = most_inside; most < now && !most_inside.compare_exchange_weak(most, now);) {
-                }
-                const auto end = Clock::now() + std::chrono::microseconds{number % 7 == 0 ? 300 : number % 50};
-                while (Clock::now() < end) {
-                }
-                --inside;
-                return number;
-            });
-        }};
+    Crowd crowd;
+    const auto work = [&crowd](std::uint32_t number) {
+        crowd.enter();
+        const auto end = Clock::now() + std::chrono::microseconds{number % 7 == 0 ? 300 : number % 50};
+        while (Clock::now() < end) std::this_thread::yield();
+        crowd.leave();
+    };
+    RunningWorker running{broker, {.threads = threads}, [&](Service& service) { service.method("work", work); }};
     REQUIRE(broker.expect_registration());
     std::size_t wanted = 0;
     for (std::uint32_t round = 0; round < rounds; ++round) {
         for (std::uint32_t i = 1; i < batch; ++i) broker.append(round * batch + i, "S.work", i);
         broker.call(round * batch + batch, "S.work", batch);
         wanted += batch;
-        const auto returned = [&broker] {
-            std::size_t calls = 0;
-            for (const auto& text : broker.log) {
-                if (text.starts_with("rpc.return"))
-                    calls += static_cast<std::size_t>(std::ranges::count(text, ',')) + 1;
-            }
-            return calls;
-        };
-        REQUIRE(broker.until([&] { return broker.count("response") + returned() >= wanted; }));
-        CHECK(broker.count("response") + returned() == wanted);
+        REQUIRE(broker.until([&] { return broker.count("response") + returned_calls(broker) >= wanted; }));
+        CHECK(broker.count("response") + returned_calls(broker) == wanted);
     }
-    CHECK(most_inside <= threads);
+    CHECK(crowd.most() <= threads);
 }
 
 TEST_CASE("a worker serves several brokers, also when one is not there") {
@@ -255,33 +279,32 @@ TEST_CASE("a worker serves several brokers, also when one is not there") {
         FakeBroker third;
         gone = third.endpoint();
     }
-    RunningWorker running{WorkerOptions{.brokers = {first.endpoint(), gone, second.endpoint()}}, ping};
+    RunningWorker running{first, {.brokers = {"", gone, second.endpoint()}}, ping};
     REQUIRE(first.expect_registration());
     REQUIRE(second.expect_registration());
     first.call(1, "S.ping");
     CHECK(first.expect(R"(response 1 nil "pong")"));
     second.call(1, "S.ping");
     CHECK(second.expect(R"(response 1 nil "pong")"));
+    second.close();  // nobody would answer its rpc.leave
 }
 
-TEST_CASE("a worker is told to stop before it runs, or where nobody listens") {
-    std::string gone;
-    {
-        FakeBroker broker;
-        gone = broker.endpoint();
-    }
-    Worker early{gone};
-    early.stop();
-    early.run();
+TEST_CASE("a worker that is told to stop before it runs does not begin") {
+    FakeBroker broker;
+    Worker worker{broker.endpoint()};
+    worker.stop();
+    worker.run();
+    CHECK(broker.registrations == 0);
+}
 
+TEST_CASE("a worker where nobody listens says so, and can be stopped") {
+    FakeBroker broker;
+    broker.close();
     std::promise<void> unreachable;
-    RunningWorker running{WorkerOptions{.brokers = {gone},
-                                        .on_event =
-                                            [&](const WorkerEvent& event) {
-                                                if (event.what == WorkerEvent::What::unreachable)
-                                                    unreachable.set_value();
-                                            }},
-                          ping};
+    const auto on_event = [&unreachable](const WorkerEvent& event) {
+        if (event.what == WorkerEvent::What::unreachable) unreachable.set_value();
+    };
+    RunningWorker running{broker, {.on_event = on_event}, ping};
     REQUIRE(unreachable.get_future().wait_for(FakeBroker::patience) == std::future_status::ready);
     running.worker.stop();
     running.join();
@@ -306,13 +329,11 @@ TEST_CASE("events tell what a program may want to log") {
         const std::lock_guard lock{mutex};
         return std::ranges::any_of(events, [what](const auto& event) { return event.what == what; });
     };
-    RunningWorker running{WorkerOptions{.brokers = {broker.endpoint()},
-                                        .on_event =
-                                            [&](const WorkerEvent& event) {
-                                                const std::lock_guard lock{mutex};
-                                                events.push_back(event);
-                                            }},
-                          ping};
+    const auto on_event = [&](const WorkerEvent& event) {
+        const std::lock_guard lock{mutex};
+        events.push_back(event);
+    };
+    RunningWorker running{broker, {.on_event = on_event}, ping};
     REQUIRE(broker.expect_registration());
     CHECK(broker.until([&] { return seen(WorkerEvent::What::registered); }));
     broker.notify("rpc.register_again");
@@ -326,10 +347,8 @@ TEST_CASE("events tell what a program may want to log") {
 
 TEST_CASE("what on_event throws ends run()") {
     FakeBroker broker;
-    RunningWorker running{WorkerOptions{.brokers = {broker.endpoint()},
-                                        .threads = 3,
-                                        .on_event = [](const WorkerEvent&) { throw std::runtime_error{"no disk"}; }},
-                          ping};
+    const auto on_event = [](const WorkerEvent&) { throw std::runtime_error{"no disk"}; };
+    RunningWorker running{broker, {.threads = 3, .on_event = on_event}, ping};
     REQUIRE(broker.until([&] { return running.ended(); }));
     CHECK_THROWS_WITH(running.join(), "no disk");
 }

@@ -32,7 +32,7 @@ public:
     /// Binds every endpoint. Throws Error: INVALID_ARGUMENT for an endpoint that is none, PERMISSION_DENIED for one that
     /// strangers can reach unless `options.insecure`, UNAVAILABLE for one that cannot be bound.
     explicit Broker(BrokerOptions options);
-    /// With a context that is shared, so that inproc:// reaches a Client or Worker in this process.
+    /// With a context of its own instead of the one that all brokers, workers and clients of a process share.
     Broker(BrokerOptions options, const transport::Context& context);
     /// run() must have returned.
     ~Broker();

@@ -28,7 +28,7 @@ struct BrokerOptions {
     /// At least one each; see Endpoint for what can be bound.
     std::vector<std::string> frontends{"tcp://127.0.0.1:5555"};
     std::vector<std::string> backends{"tcp://127.0.0.1:5556"};
-    BrokerLimits limits;
+    BrokerLimits limits{};
     std::chrono::milliseconds drain_timeout{10'000};  ///< how long calls in flight may take after stop()
     bool insecure = false;                            ///< binds what strangers can reach, although nothing checks keys
 };

@@ -37,7 +37,7 @@ public:
     /// Throws Error (INVALID_ARGUMENT) for what is no endpoint. Nobody needs to listen there yet.
     explicit Client(std::string_view endpoint);
     explicit Client(ClientOptions options = {});
-    /// With a context that is shared, so that inproc:// reaches a Broker in this process.
+    /// With a context of its own instead of the one that all brokers, workers and clients of a process share.
     Client(ClientOptions options, const transport::Context& context);
     /// close(), and the last callbacks are run. Waits for no broker; up to a second for the system to take what was sent.
     ~Client();

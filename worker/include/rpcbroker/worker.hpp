@@ -23,6 +23,10 @@
 
 namespace rpcbroker {
 
+namespace transport {
+class Context;
+}
+
 /// Something that a program may want to log.
 struct WorkerEvent {
     enum class What : std::uint8_t {
@@ -57,6 +61,8 @@ public:
     /// or a capacity of 0. Nothing is connected yet.
     explicit Worker(const std::string& broker);
     explicit Worker(WorkerOptions options);
+    /// With a context of its own instead of the one that all brokers, workers and clients of a process share.
+    Worker(WorkerOptions options, const transport::Context& context);
     /// run() must have returned.
     ~Worker();
     Worker(const Worker&) = delete;
