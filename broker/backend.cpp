@@ -62,46 +62,48 @@ void BrokerCore::on_register(PeerId peer, const MessageView& message) {
     const auto registration = read_registration(message.params);
     auto fits = registration ? directory_.fits(*registration) : Result<void>(registration.error());
     if (fits && draining_) fits = Error{Code::unavailable, "the broker is shutting down", By::broker, Ran::no};
-    if (!fits) {
-        counters_.add(Counter::registrations_refused);
-        notice(Notice::Level::warning, "registration refused",
-               {{"worker", worker_name(find_worker(peer), peer)}, {"why", fits.error().message()}});
-        return append_error(to_workers_.add(peer), message.msgid, fits.error());
-    }
+    if (!fits) return refuse_registration(peer, message.msgid, fits.error());
 
-    Worker* known = find_worker(peer);
-    Worker& worker = known ? *known : make_worker(peer);
-    std::vector<Service*> services;
-    for (const auto& membership : worker.memberships) services.push_back(membership->service);
+    const bool known = find_worker(peer) != nullptr;
+    Worker& worker = known ? *find_worker(peer) : make_worker(peer);
+    auto services = services_of(worker);
     worker.name = registration->name;
     worker.capacity = registration->capacity;
     worker.heartbeat = registration->heartbeat;
     worker.draining = false;
     directory_.join(worker, *registration, now_);
-    for (const auto& membership : worker.memberships) services.push_back(membership->service);
+    for (Service* service : services_of(worker)) services.push_back(service);
     to_workers_.set_batching(peer, registration->batch);
-
-    scratch_.clear();
-    Packer out(scratch_);
-    out.map(6).string("protocol").unsigned_integer(1).string("broker").string(broker_id_);
-    out.string("version")
-        .string(RPCBROKER_VERSION)
-        .string("heartbeat")
-        .unsigned_integer(to_milliseconds(limits_.heartbeat));
-    out.string("worker").string(worker.id).string("max_message").unsigned_integer(limits_.max_message);
-    append_result(to_workers_.add(peer), message.msgid, scratch_);
-
+    welcome(worker, message.msgid);
     counters_.add(Counter::workers_registered);
     notice(Notice::Level::info, known ? "worker registered again" : "worker registered",
            {{"worker", worker.id}, {"name", worker.name}, {"capacity", std::to_string(worker.capacity)}});
-    deadlines_.remove(std::exchange(worker.timer, Deadlines::none));
-    if (worker.heartbeat) {
-        worker.next_heartbeat = now_ + limits_.heartbeat;
-        worker.timer = add_timer(Timer::worker, worker.next_heartbeat, peer.slot);
-    }
     for (Service* service : services) settle(*service);
     reroute_own(worker);
     serve(worker);
+}
+
+void BrokerCore::refuse_registration(PeerId peer, std::uint32_t msgid, const Error& error) {
+    counters_.add(Counter::registrations_refused);
+    notice(Notice::Level::warning, "registration refused",
+           {{"worker", worker_name(find_worker(peer), peer)}, {"why", error.message()}});
+    append_error(to_workers_.add(peer), msgid, error);
+}
+
+/// Answers a registration, and begins with heartbeats.
+void BrokerCore::welcome(Worker& worker, std::uint32_t msgid) {
+    scratch_.clear();
+    Packer out(scratch_);
+    out.map(6).string("protocol").unsigned_integer(1).string("broker").string(broker_id_);
+    out.string("version").string(RPCBROKER_VERSION);
+    out.string("heartbeat").unsigned_integer(to_milliseconds(limits_.heartbeat));
+    out.string("worker").string(worker.id).string("max_message").unsigned_integer(limits_.max_message);
+    append_result(to_workers_.add(worker.peer), msgid, scratch_);
+
+    deadlines_.remove(std::exchange(worker.timer, Deadlines::none));
+    if (!worker.heartbeat) return;
+    worker.next_heartbeat = now_ + limits_.heartbeat;
+    worker.timer = add_timer(Timer::worker, worker.next_heartbeat, worker.peer.slot);
 }
 
 void BrokerCore::on_worker_notification(Worker& worker, const MessageView& message) {
@@ -125,8 +127,7 @@ void BrokerCore::on_leave(Worker& worker) {
 }
 
 void BrokerCore::stop_drawing(Worker& worker) {
-    std::vector<Service*> services;
-    for (const auto& membership : worker.memberships) services.push_back(membership->service);
+    const auto services = services_of(worker);
     directory_.withdraw(worker, now_);
     for (Service* service : services) settle(*service);
     reroute_own(worker);

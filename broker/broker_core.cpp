@@ -197,6 +197,12 @@ Worker& BrokerCore::make_worker(PeerId peer) {
     return worker;
 }
 
+std::vector<Service*> BrokerCore::services_of(const Worker& worker) {
+    std::vector<Service*> services;
+    for (const auto& membership : worker.memberships) services.push_back(membership->service);
+    return services;
+}
+
 void BrokerCore::drop_worker(Worker& worker, std::string_view why) {
     const bool left = worker.draining && worker.running == nullptr;
     counters_.add(left ? Counter::workers_left : Counter::workers_lost);
@@ -210,8 +216,7 @@ void BrokerCore::drop_worker(Worker& worker, std::string_view why) {
     deadlines_.remove(worker.timer);
     const auto gone = std::move(workers_[worker.peer.slot]);
     workers_by_serial_.erase(worker.serial);
-    std::vector<Service*> services;
-    for (const auto& membership : worker.memberships) services.push_back(membership->service);
+    const auto services = services_of(worker);
     directory_.leave(worker, now_);
 
     while (Call* call = worker.running) {

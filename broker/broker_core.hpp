@@ -116,6 +116,7 @@ private:
     Client* find_client(PeerId peer) noexcept;
     void drop_client(Client& client);
     Worker* find_worker(PeerId peer) noexcept;
+    [[nodiscard]] static std::vector<Service*> services_of(const Worker& worker);
     void drop_worker(Worker& worker, std::string_view why);
     void notice(Notice::Level level, std::string text, std::vector<std::pair<std::string, std::string>> fields);
 
@@ -172,6 +173,8 @@ private:
     // backend.cpp: what workers send.
     void on_worker_message(PeerId peer, const MessageView& message, Body* alone);
     void on_register(PeerId peer, const MessageView& message);
+    void refuse_registration(PeerId peer, std::uint32_t msgid, const Error& error);
+    void welcome(Worker& worker, std::uint32_t msgid);
     void on_backend_request(PeerId peer, const MessageView& message);
     void on_worker_notification(Worker& worker, const MessageView& message);
     void on_response(Worker& worker, const MessageView& message, Body* alone);

@@ -31,8 +31,6 @@ public:
     void remove(LoadNode& node) noexcept;
     /// The least loaded, and of equals the one that waits longest; null when empty.
     [[nodiscard]] LoadNode* least() const noexcept;
-    /// Its load (as far as buckets tell), when there is one.
-    [[nodiscard]] std::uint32_t least_load() const noexcept { return least()->bucket; }
 
 private:
     struct List {

@@ -62,13 +62,8 @@ void pack_service(Packer& out, const Service& service) {
 }
 
 std::string_view name_of(Call::State state) noexcept {
-    switch (state) {
-    case Call::State::waiting: return "queued";
-    case Call::State::running: return "running";
-    case Call::State::abandoned: return "abandoned";
-    case Call::State::free: break;
-    }
-    return "free";
+    if (state == Call::State::waiting) return "queued";
+    return state == Call::State::running ? "running" : "abandoned";
 }
 
 }  // namespace

@@ -181,8 +181,9 @@ void FlagParser::take(const Flag& flag, const std::vector<std::string>& values) 
     else if (!typed)
         source = app_.get_config_ptr()->results().back() + ": " + flag.name.substr(2);
 
+    const bool parted = flag.several && from_environment;
     flag.begin();
-    for (const auto& value : flag.several&& from_environment ? parted_by_commas(values.back()) : values) {
+    for (const auto& value : parted ? parted_by_commas(values.back()) : values) {
         if (const auto problem = flag.take(value)) throw CLI::ValidationError{source, *problem};
     }
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/App.hpp>
@@ -33,6 +34,8 @@ struct Argument {
 class FlagParser {
 public:
     FlagParser(const std::string& program, const std::string& description, const std::string& examples);
+    FlagParser(const FlagParser&) = delete;
+    FlagParser& operator=(const FlagParser&) = delete;
 
     [[nodiscard]] const std::string& program() const noexcept { return app_.get_name(); }
     void group(std::string heading) { group_ = std::move(heading); }

@@ -50,6 +50,7 @@ TEST_CASE("values are texts, numbers and booleans") {
 
 TEST_CASE("lists may go over several lines") {
     CHECK(values("a = [1,'b',\"c\"]") == Values{"1", "b", "c"});
+    CHECK(values("a = ['1,2', \"3 ]\" , 'x # y',]") == Values{"1,2", "3 ]", "x # y"});
     CHECK(values("a = [ # comment\n  1 ,\n\n  2 # two\n]") == Values{"1", "2"});
 }
 

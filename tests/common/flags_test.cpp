@@ -163,6 +163,8 @@ TEST_CASE("a bad value is one line that names it and what would be right") {
     CHECK(problem({"--color", "pink"}) == "rpc-test: --color: \"pink\" is none of red, green or blue\n");
     CHECK(problem({"--capacity", "many"}) == "rpc-test: --capacity: \"many\" is no number, or auto\n");
     CHECK(problem({"--insecure=maybe"}) == "rpc-test: --insecure: \"maybe\" is neither true nor false\n");
+    CHECK(problem({"--insecure="}) == "rpc-test: --insecure: \"\" is neither true nor false\n");
+    CHECK(problem({"--threads=", "5"}) == "rpc-test: --threads: \"\" is no whole number from 1 to 64\n");
     CHECK(problem({"--color", "a\nb\x1b"}) == "rpc-test: --color: \"a\\nb?\" is none of red, green or blue\n");
 }
 
@@ -172,6 +174,15 @@ TEST_CASE("a flag that is none is named, with the one that was meant") {
     CHECK(problem({"--whatever=3"}) == "rpc-test: --whatever: no such flag; see rpc-test --help\n");
     CHECK(problem({"-x"}) == "rpc-test: -x: no such flag; see rpc-test --help\n");
     CHECK(problem({"--heartbeat"}) == "rpc-test: --heartbeat: needs a value, --heartbeat DURATION\n");
+}
+
+TEST_CASE("the value of a flag is taken as it stands") {
+    Program program;
+    CHECK_FALSE(
+        program.parse({"--name", "--color=", "--meta", "[1,2]", "--meta=[3,4]", "--meta", "--", "--meta", "{}"}));
+    CHECK(program.name == "--color=");
+    CHECK(program.color == "red");
+    CHECK(program.meta == std::vector<std::string>{"[1,2]", "[3,4]", "--", "{}"});
 }
 
 TEST_CASE("arguments that are missing or too many are named") {
@@ -245,6 +256,8 @@ TEST_CASE("what is wrong with a file is one line that names the file and the nam
           "heartbeet: no such name (did you mean heartbeat?); the names are those of rpc-test --help\n");
     CHECK(problem_of("help = true") == "help: no such name; the names are those of rpc-test --help\n");
     CHECK(problem_of("config = \"x\"").starts_with("config: no such name"));
+    CHECK(problem_of("RPC_THREADS = 7").starts_with("RPC_THREADS: no such name"));
+    CHECK(problem_of("meta = []") == "meta: the list is empty\n");
     CHECK(problem_of("threads = [1, 2]").starts_with("threads: takes one value"));
     CHECK(problem_of("threads = 65") == "threads: \"65\" is no whole number from 1 to 64\n");
     CHECK(problem_of("threads = 6\nthreads = 7") == "line 2: threads stands there twice\n");
@@ -257,6 +270,9 @@ TEST_CASE("a file that is not there is named") {
     CHECK(problem({"--config", "/nowhere/rpc.toml"}) ==
           "rpc-test: --config: /nowhere/rpc.toml: No such file or directory\n");
     CHECK(problem({"--config", "/"}).starts_with("rpc-test: --config: /: "));
+    CHECK(problem({"--config="}) == "rpc-test: --config: : No such file or directory\n");
+    const Environment environment{{{"RPC_CONFIG", "/nowhere/rpc.toml"}}};
+    CHECK(problem({}) == "rpc-test: RPC_CONFIG: /nowhere/rpc.toml: No such file or directory\n");
 }
 
 TEST_CASE("help shows groups, defaults and examples, whatever else is wrong") {
