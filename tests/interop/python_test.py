@@ -53,7 +53,9 @@ class Workers(RpcTest):
         broker = self.broker("--heartbeat", "100ms")
         self.start(broker)
         client = self.client(broker)
+        first = client.result("rpc.workers")[0]["id"]
         wait_until(lambda: client.result("rpc.workers")[0]["uptime"] >= 1000, "it lives for ten heartbeats")
+        self.assertEqual(client.result("rpc.workers")[0]["id"], first)
         self.assertEqual(self.greet(broker).stdout, "Hello, world!")
 
     def test_it_finds_a_broker_that_was_restarted(self):
