@@ -14,11 +14,6 @@ struct Pair : BrokerBench {
         : worker(BrokerBench::worker("w")), client(BrokerBench::client("c")) {
         worker.registers(offer);
     }
-    BenchWorker& add_worker(std::string name, const Offer& offer = {}) {
-        auto& added = BrokerBench::worker(std::move(name));
-        added.registers(offer);
-        return added;
-    }
     BenchWorker& worker;
     BenchClient& client;
 };
@@ -132,7 +127,7 @@ TEST_CASE("a worker may serve nothing at all") {
 
 TEST_CASE("where registrations differ in whether a method is idempotent, the newest counts") {
     Pair bench({.idempotent = false});
-    bench.add_worker("newer", {.capacity = 0, .idempotent = true});
+    bench.BrokerBench::worker("newer", {.capacity = 0, .idempotent = true});
     bench.client.request(1, "S.m");
     bench.worker.closes();
     CHECK(bench.client.heard_nothing());
@@ -242,7 +237,7 @@ TEST_CASE("a response counts once") {
 
 TEST_CASE("a response counts only from the worker that the call went to") {
     Pair bench({.capacity = 1});
-    auto& thief = bench.add_worker("thief", {.services = {{"T", {"m"}}}});
+    auto& thief = bench.BrokerBench::worker("thief", {.services = {{"T", {"m"}}}});
     bench.client.request(1, "S.m");
     const auto call = bench.worker.call();
     thief.answers(call, "forged");
@@ -259,7 +254,7 @@ TEST_CASE("the response to a dispatch that was returned finds nothing, though it
     Pair bench({.capacity = 1});
     bench.client.request(1, "S.m");
     const auto call = bench.worker.call();
-    auto& other = bench.add_worker("other");
+    auto& other = bench.BrokerBench::worker("other", Offer{});
     bench.worker.returns({call});
     const auto again = other.call();
     CHECK(again.msgid != call.msgid);
@@ -441,7 +436,7 @@ TEST_CASE("calls that are given back go to other workers, in their order") {
     Pair bench({.capacity = 3});
     for (std::uint32_t i = 0; i < 3; ++i) bench.client.request(i, "S.m", {i});
     auto calls = bench.worker.calls();
-    auto& other = bench.add_worker("other", {.capacity = 1});
+    auto& other = bench.BrokerBench::worker("other", {.capacity = 1});
     bench.worker.heartbeat(1);
     bench.worker.returns({calls[1], calls[2]});
     const auto given = other.call();
@@ -457,7 +452,7 @@ TEST_CASE("calls that are given back go to others even if the one that returns t
     Pair bench({.capacity = 2});
     bench.client.request(1, "S.m");
     const auto call = bench.worker.call();
-    auto& other = bench.add_worker("other", {.capacity = 5});
+    auto& other = bench.BrokerBench::worker("other", {.capacity = 5});
     for (std::uint32_t i = 10; i < 13; ++i) bench.client.request(i, "S.m");
     bench.worker.returns({call});
     CHECK(other.in_flight() >= 3);
@@ -494,7 +489,7 @@ TEST_CASE("a call that was given back may be lost and run again like any other")
     bench.worker.returns({bench.worker.call()});
     bench.worker.closes();
     CHECK(bench.client.heard_nothing());
-    CHECK(bench.add_worker("other").calls().size() == 1);
+    CHECK(bench.BrokerBench::worker("other", Offer{}).calls().size() == 1);
 }
 
 TEST_CASE("a call that is given back at its deadline is not dispatched again") {
@@ -533,7 +528,7 @@ TEST_CASE("what is listed twice, or was never sent there, is counted and changes
 
 TEST_CASE("a large call that was moved out cannot be given to another worker, and says so") {
     Pair bench;
-    auto& other = bench.add_worker("other", {.capacity = 0});
+    auto& other = bench.BrokerBench::worker("other", {.capacity = 0});
     bench.client.request(1, "S.m", {std::string(100'000, 'x')});
     const auto call = bench.worker.call();
     other.heartbeat(1);
@@ -550,7 +545,7 @@ TEST_CASE("a large call that is idempotent is kept, and given to another worker"
     Pair bench({.idempotent = true});
     bench.client.request(1, "S.m", {std::string(100'000, 'x')});
     const auto call = bench.worker.call();
-    auto& other = bench.add_worker("other", {.idempotent = true});
+    auto& other = bench.BrokerBench::worker("other", {.idempotent = true});
     bench.worker.returns({call});
     CHECK(other.call().params == call.params);
 }
@@ -576,7 +571,7 @@ TEST_CASE("a worker that leaves hears that nothing more is on its way, and gets 
 TEST_CASE("a worker that leaves may give back what it has not started") {
     Pair bench({.capacity = 2});
     bench.client.request(1, "S.m");
-    auto& other = bench.add_worker("other");
+    auto& other = bench.BrokerBench::worker("other", Offer{});
     bench.worker.leaves();
     bench.worker.returns({bench.worker.call()});
     CHECK(other.calls().size() == 1);
@@ -592,7 +587,7 @@ TEST_CASE("a worker that is told to drain is sent no more, and may take its time
     CHECK(bench.worker.calls().size() == 1);
     bench.worker.leaves();
     CHECK(bench.worker.notified() == std::vector<std::string>{"rpc.left"});
-    CHECK(bench.add_worker("other").calls().size() == 1);
+    CHECK(bench.BrokerBench::worker("other", Offer{}).calls().size() == 1);
 }
 
 }  // namespace

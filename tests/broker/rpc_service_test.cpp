@@ -98,6 +98,14 @@ TEST_CASE("rpc.describe shows one method, or says what is not there") {
     }
 }
 
+TEST_CASE("the address of each new worker is asked for once") {
+    World world;
+    CHECK(world.core().next_without_address() == world.worker.id());
+    CHECK_FALSE(world.core().next_without_address());
+    world.worker.registers();
+    CHECK_FALSE(world.core().next_without_address());
+}
+
 TEST_CASE("rpc.workers lists workers, the oldest first") {
     World world;
     world.core().set_worker_address(world.worker.id(), "tcp://10.0.0.7:1234");

@@ -139,8 +139,8 @@ TEST_CASE("a future cancels its call") {
 
 TEST_CASE("a callback gets the result, and may call") {
     FakeBroker broker{transport::Context{}};
+    std::promise<int> sum;  // the client ends first, and waits for its callbacks
     Client client{for_broker(broker)};
-    std::promise<int> sum;
     auto owned = std::make_unique<int>(100);  // callbacks need not be copyable
     client.async_call<int>("T.Echo", 1).then([&, owned = std::move(owned)](Result<int> one) {
         const int two = client.call<int>("T.Echo", 2);
@@ -153,22 +153,22 @@ TEST_CASE("a callback gets the result, and may call") {
 
 TEST_CASE("a callback that is given after the end is called, too") {
     FakeBroker broker{transport::Context{}};
+    std::promise<int> given;
+    std::promise<Code> again;
     Client client{for_broker(broker)};
     auto future = client.async_call<int>("T.Echo", 1);
     future.wait();
-    std::promise<int> given;
     future.then([&](Result<int> result) { given.set_value(*result); });
     CHECK(given.get_future().get() == 1);
-    std::promise<Code> again;
     future.then([&](Result<int> result) { again.set_value(result.error().code()); });
     CHECK(again.get_future().get() == Code::failed_precondition);
 }
 
 TEST_CASE("while a callback blocks, callers drive the connections themselves") {
     FakeBroker broker{transport::Context{}};
-    Client client{for_broker(broker)};
     std::promise<void> entered;
-    std::promise<void> leave;
+    std::promise<void> leave;  // the client ends first, and waits for its callbacks
+    Client client{for_broker(broker)};
     client.async_call("T.Echo", 1).then([&](Result<void>) {
         entered.set_value();
         leave.get_future().wait();
@@ -292,12 +292,12 @@ TEST_CASE("a client that never called ends, broker or not") {
 TEST_CASE("a callback may end the client") {
     FakeBroker broker{transport::Context{}};
     auto client = std::make_unique<Client>(for_broker(broker));
-    std::promise<void> ended;
-    client->async_call("T.Echo", 1).then([&](Result<void>) {
+    const auto ended = std::make_shared<std::promise<void>>();  // nobody waits for the callback's last step
+    client->async_call("T.Echo", 1).then([&client, ended](Result<void>) {
         client.reset();
-        ended.set_value();
+        ended->set_value();
     });
-    ended.get_future().wait();
+    ended->get_future().wait();
 }
 
 TEST_CASE("closing interrupts those who wait, and refuses later calls") {

@@ -128,6 +128,11 @@ void BenchClient::request(std::uint32_t msgid, std::string_view method, const js
     sends(std::move(body), envelope);
 }
 
+void BenchClient::requests(std::uint32_t first, std::uint32_t count, std::string_view method,
+                           const RequestOptions& options) {
+    for (std::uint32_t i = 0; i < count; ++i) request(first + i, method, json::array({name_}), options);
+}
+
 void BenchClient::notify(std::string_view method, const json& params, const RequestOptions& options) {
     std::string body;
     append_notification(body, method, pack(params), options);
@@ -301,6 +306,12 @@ BenchClient& BrokerBench::client(std::string name) {
 
 BenchWorker& BrokerBench::worker(std::string name) {
     return *workers_.emplace_back(std::make_unique<BenchWorker>(*this, std::move(name), next_id(workers_)));
+}
+
+BenchWorker& BrokerBench::worker(std::string name, const Offer& offer) {
+    auto& added = worker(std::move(name));
+    added.registers(offer);
+    return added;
 }
 
 std::vector<BenchClient*> BrokerBench::clients() const { return connected(clients_); }

@@ -61,8 +61,13 @@ struct Received {
     std::string bytes;
     std::size_t body = 0;  ///< messages that came in one body have the same number
 
-    [[nodiscard]] std::string code() const { return error.is_null() ? "" : error.at("code").get<std::string>(); }
-    [[nodiscard]] std::string message() const { return error.is_null() ? "" : error.at("message").get<std::string>(); }
+    /// Of the error; empty where there is none.
+    [[nodiscard]] std::string code() const { return said("code"); }
+    [[nodiscard]] std::string message() const { return said("message"); }
+    [[nodiscard]] std::string ran() const { return said("ran"); }
+
+private:
+    [[nodiscard]] std::string said(const char* key) const { return error.is_null() ? "" : error.value(key, ""); }
 };
 
 class BrokerBench;
@@ -116,6 +121,9 @@ public:
 
     void request(std::uint32_t msgid, std::string_view method, const json& params = no_params,
                  const RequestOptions& options = {}, std::string_view envelope = {});
+    /// `count` requests under msgids from `first` on, with its name as parameter.
+    void requests(std::uint32_t first, std::uint32_t count, std::string_view method = "S.m",
+                  const RequestOptions& options = {});
     void notify(std::string_view method, const json& params = no_params, const RequestOptions& options = {});
     /// Asks the service `rpc` and takes the answer.
     Received asks(std::string_view method, const json& params = no_params);
@@ -199,7 +207,8 @@ public:
     /// Opens a connection. Slots of closed ones are used again, as a transport does it.
     BenchClient& client(std::string name);
     BenchWorker& worker(std::string name);
-    std::vector<BenchClient*> clients() const;  ///< those that are connected
+    BenchWorker& worker(std::string name, const Offer& offer);  ///< registered, too
+    std::vector<BenchClient*> clients() const;                  ///< those that are connected
     std::vector<BenchWorker*> workers() const;
 
     /// Lets time pass as a loop does: the core is told of it whenever it asked to be, and at the end.
