@@ -39,13 +39,14 @@ void BrokerCore::on_worker_message(PeerId peer, const MessageView& message, Body
     }
     Worker* worker = find_worker(peer);
     if (!worker) {
-        counters_.add(message.type == MessageType::response ? Counter::late_responses : Counter::unexpected_messages);
+        const bool notifies = message.type == MessageType::notification;
+        counters_.add(notifies ? Counter::unexpected_messages : Counter::late_responses);
         return notify_worker(peer, "rpc.register_again", no_parameters);
     }
     switch (message.type) {
     case MessageType::response: return on_response(*worker, message, alone);
-    case MessageType::notification: return on_worker_notification(*worker, message);
-    default: return counters_.add(Counter::unexpected_messages);
+    case MessageType::stream_item: return on_stream_item(*worker, message, alone);
+    default: return on_worker_notification(*worker, message);
     }
 }
 
@@ -152,14 +153,7 @@ void BrokerCore::on_return(Worker& worker, const MessageView& message) {
     Directory::update_load(worker);
     // The one that was sent first comes first again.
     std::ranges::reverse(returned);
-    for (Call* call : returned) {
-        if (call->moved_out)
-            end(*call,
-                {Code::unavailable, "worker " + worker.id + " gave the call back, and its large body is not kept",
-                 By::broker, Ran::no});
-        else
-            route(*call, Place::front);
-    }
+    for (Call* call : returned) start_over(*call, worker);
     worker.returning = false;
     Directory::update_load(worker);
     serve(worker);
@@ -178,7 +172,21 @@ Call* BrokerCore::take_back(Worker& worker, std::uint64_t msgid) {
         return nullptr;
     }
     call->state = Call::State::waiting;
+    if (call->stream) stop_withholding(*call, *call->client);
     return call;
+}
+
+/// Of a call that the worker gave back.
+void BrokerCore::start_over(Call& call, const Worker& worker) {
+    if (call.stream && call.stream->credit.begun())
+        return end(call, {Code::internal, "worker " + worker.id + " gave back a stream that had begun", By::broker,
+                          Ran::maybe});
+    if (call.moved_out)
+        return end(call,
+                   {Code::unavailable, "worker " + worker.id + " gave the call back, and its large body is not kept",
+                    By::broker, Ran::no});
+    if (call.stream) call.stream->credit.returned();
+    route(call, Place::front);
 }
 
 void BrokerCore::on_response(Worker& worker, const MessageView& message, Body* alone) {

@@ -125,6 +125,7 @@ void BrokerCore::on_time(TimePoint now, bool drained) {
         case Timer::call: on_call_timer(calls_.at(value)); break;
         case Timer::client: on_client_timer(*clients_[value], drained); break;
         case Timer::worker: on_worker_timer(*workers_[value], drained); break;
+        case Timer::streams: on_streams_timer(); break;
         }
     }
 }

@@ -2,6 +2,7 @@
 //
 //   client --request--> on_frontend --> route --> dispatch --> to_workers
 //   worker --response--> on_backend --> answer --> to_clients
+//   worker --stream item--> on_backend --> pass_item --> to_clients
 //
 // No I/O, no clock, no thread, no log. Rules: docs/PROTOCOL.md; why they are what they are: docs/ARCHITECTURE.md.
 // The invariants: every accepted call ends exactly once; a worker's place is taken until it answers, returns the call or is
@@ -43,6 +44,8 @@ struct Client {
     Call* calls = nullptr;          ///< not ended, newest first
     std::size_t awaited = 0;        ///< of them, those that it waits for: not one-way
     Method* last_method = nullptr;  ///< most clients call the same one again
+    Call* withheld = nullptr;       ///< its streams whose credit is held back until it reads
+    bool congested = false;         ///< it is among those to look at again for that
     /// Its calls by msgid, the latest of equals. Kept from its first rpc.cancel on.
     std::unique_ptr<std::unordered_map<std::uint32_t, Call*>> by_msgid;
 };
@@ -60,6 +63,9 @@ class BrokerCore {
 public:
     /// A body over this is moved, not copied, where it stands alone; if not idempotent, it cannot be sent twice.
     static constexpr std::size_t large_body = std::size_t{64} << 10;
+    /// With more bytes than this kept for a client, the workers of its streams are granted no more items. What a request
+    /// itself grants, a window at most, goes with it all the same.
+    static constexpr std::size_t stream_unsent_bytes = std::size_t{1} << 20;
 
     BrokerCore(const BrokerLimits& limits, std::string broker_id, TimePoint now);
     ~BrokerCore();
@@ -101,7 +107,7 @@ public:
 private:
     static constexpr std::size_t max_notices = 64;
     enum class Place : std::uint8_t { back, front };
-    enum class Timer : std::uint8_t { call, client, worker };
+    enum class Timer : std::uint8_t { call, client, worker, streams };
 
     // broker_core.cpp: sessions, time.
     void tick(TimePoint now) noexcept;
@@ -180,6 +186,7 @@ private:
     void on_response(Worker& worker, const MessageView& message, Body* alone);
     void on_return(Worker& worker, const MessageView& message);
     Call* take_back(Worker& worker, std::uint64_t msgid);
+    void start_over(Call& call, const Worker& worker);
     void on_leave(Worker& worker);
     void stop_drawing(Worker& worker);
     void answer(Call& call, const Worker& worker, const MessageView& message, Body* alone);
@@ -187,6 +194,16 @@ private:
     void append_timing(std::string& out, const Call& call, const Worker& worker);
     Worker& make_worker(PeerId peer);
     void notify_worker(PeerId peer, std::string_view method, std::string_view params);
+
+    // streams.cpp: items and credit.
+    void on_stream_item(Worker& worker, const MessageView& message, Body* alone);
+    void pass_item(const Call& call, const MessageView& message, Body* alone);
+    void on_credit(Client& client, const MessageView& message);
+    void top_up(Call& call);
+    [[nodiscard]] bool has_read(const Client& client) const noexcept;
+    void withhold(Call& call);
+    void stop_withholding(Call& call, Client& client) noexcept;
+    void on_streams_timer();
 
     // rpc_service.cpp: the service `rpc`.
     using RpcHandler = std::optional<Error> (BrokerCore::*)(Client&, const MessageView&, std::string&);
@@ -226,6 +243,8 @@ private:
     std::unordered_map<std::uint64_t, Worker*> workers_by_serial_;
     std::vector<PeerId> without_address_;
     std::uint64_t last_serial_ = 0;
+    std::vector<PeerId> congested_;  ///< clients whose streams are withheld, or were until just now
+    std::size_t withheld_ = 0;       ///< those streams
     std::string scratch_;
 };
 

@@ -9,6 +9,7 @@
 
 #include <rpcbroker/error.hpp>
 
+#include "broker/call_stream.hpp"
 #include "common/body.hpp"
 #include "common/deadlines.hpp"
 #include "common/time.hpp"
@@ -38,7 +39,6 @@ struct Call {
     bool one_way = false;
     bool idempotent = false;       ///< from its first dispatch on, if the caller did not say
     bool idempotent_said = false;  ///< by the caller
-    bool stream = false;
     bool timing = false;
     bool keyed = false;
     bool moved_out = false;  ///< `large` went to the worker and cannot be sent again
@@ -49,6 +49,7 @@ struct Call {
     std::uint32_t client_slot = 0;  ///< names its line in a FairQueue
     std::uint32_t client_msgid = 0;
     std::unique_ptr<std::string> envelope;
+    std::unique_ptr<CallStream> stream;  ///< null: it takes no stream items
 
     Service* service = nullptr;
     Method* method = nullptr;    ///< null while nobody has registered it

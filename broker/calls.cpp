@@ -19,6 +19,12 @@ Error broker_error(Code code, std::string message, Ran ran = Ran::no) {
     return {code, std::move(message), By::broker, ran};
 }
 
+Error takes_no_items(const Call& call) {
+    return broker_error(
+        Code::invalid_argument,
+        call.method->full_name + " streams its results; call it with the option stream (and not one-way)", call.ran());
+}
+
 std::uint32_t milliseconds_left(TimePoint deadline, TimePoint now) noexcept {
     return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count());
 }
@@ -28,13 +34,14 @@ std::uint32_t milliseconds_left(TimePoint deadline, TimePoint now) noexcept {
 /// Sends the call to a worker, lets it wait where a worker will find it, or ends it.
 void BrokerCore::route(Call& call, Place place) {
     Service& service = *call.service;
+    if (!call.method) call.method = Directory::method(service, method_name(call));
+    if (call.method && call.method->shown.stream && !call.stream) return end(call, takes_no_items(call));
     if (call.pin) {
         const auto found = workers_by_serial_.find(call.pin);
         if (found != workers_by_serial_.end() && !found->second->draining) return route_to(call, *found->second, place);
         return end(call, broker_error(Code::unavailable, "the worker that the call asked for is gone", call.ran()));
     }
     if (service.workers == 0) return hold_without_worker(call, place);
-    if (!call.method) call.method = Directory::method(service, method_name(call));
     if (!call.method || call.method->groups.empty()) return hold_without_method(call, place);
     if (call.keyed) return route_to(call, *Directory::pick_by_key(*call.method, call.key_hash), place);
 
@@ -59,7 +66,6 @@ bool BrokerCore::starts_at_once(const Call& call) const noexcept {
 
 /// Of a call that only `worker` may run.
 void BrokerCore::route_to(Call& call, Worker& worker, Place place) {
-    if (!call.method) call.method = Directory::method(*call.service, method_name(call));
     if (!call.method || !Directory::serves(worker, *call.method))
         return end(call, broker_error(Code::unimplemented,
                                       "worker " + worker.id + " has no method " + std::string(called_method(call))));
@@ -186,6 +192,9 @@ void BrokerCore::dispatch(Call& call, Worker& worker) {
     counters_.add(Counter::calls_dispatched);
     CallTable::new_wire_id(call);
     send_request(call, worker);
+    if (!call.stream) return;
+    call.stream->credit.dispatched();
+    top_up(call);
 }
 
 void BrokerCore::send_request(Call& call, Worker& worker) {

@@ -24,7 +24,9 @@ enum class Counter : std::uint8_t {
     nameless_messages,    // came without a connection
     unexpected_messages,  // well-formed, but not what that side sends
     unknown_notifications,
-    late_responses,          // for calls that had ended, or that were never that worker's
+    stream_items,            // passed on to clients
+    late_responses,          // for calls that had ended, or that were never that worker's; stream items, too
+    late_items,              // stream items for calls whose caller has had its outcome
     invalid_responses,       // made INTERNAL, because their error was no error object
     undeliverable_messages,  // the peer was gone
     slow_peers_cut,
@@ -37,14 +39,12 @@ enum class Counter : std::uint8_t {
 };
 
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count)> counter_names{
-    "calls_accepted",    "calls_answered",      "calls_failed",
-    "calls_orphaned",    "calls_refused",       "calls_dispatched",
-    "calls_returned",    "calls_rerun",         "one_way_failed",
-    "rpc_calls",         "malformed_bodies",    "malformed_frames",
-    "nameless_messages", "unexpected_messages", "unknown_notifications",
-    "late_responses",    "invalid_responses",   "undeliverable_messages",
-    "slow_peers_cut",    "clients_lost",        "workers_registered",
-    "workers_lost",      "workers_left",        "registrations_refused",
+    "calls_accepted",        "calls_answered",   "calls_failed",       "calls_orphaned",      "calls_refused",
+    "calls_dispatched",      "calls_returned",   "calls_rerun",        "one_way_failed",      "rpc_calls",
+    "malformed_bodies",      "malformed_frames", "nameless_messages",  "unexpected_messages", "unknown_notifications",
+    "stream_items",          "late_responses",   "late_items",         "invalid_responses",   "undeliverable_messages",
+    "slow_peers_cut",        "clients_lost",     "workers_registered", "workers_lost",        "workers_left",
+    "registrations_refused",
 };
 
 /// Not thread-safe.

@@ -14,17 +14,31 @@ namespace {
 
 bool is_reserved(std::string_view service) noexcept { return service == "rpc"; }
 
-/// The request's tail, its options without what only the broker may say.
-std::string tail_without_caller(const MessageView& message) {
+/// Whether the request's options say what a worker must not read: what only the broker may say, and more stream items than
+/// it may send ahead.
+bool needs_new_options(const MessageView& message) noexcept {
+    const OptionsView& options = message.options;
+    if (options.caller) return true;
+    return options.stream && (*options.stream > StreamCredit::window || message.type == MessageType::notification);
+}
+
+/// The request's tail, its options as a worker may read them.
+std::string tail_with_new_options(const MessageView& message) {
+    const OptionsView& options = message.options;
+    const bool streams = options.stream && message.type == MessageType::request;
     std::string out(message.tail.substr(0, message.tail.size() - message.options_map.size()));
     Unpacker in(message.options_map);
     const auto size = in.take_map().value_or(0);
     Packer packer(out);
-    packer.map(size - std::size_t{1});
+    packer.map(size - std::size_t{options.caller.has_value()} - std::size_t{options.stream && !streams});
     for (std::uint32_t i = 0; i < size; ++i) {
         const auto key = in.take_value().value_or(std::string_view());
         const auto value = in.take_value().value_or(std::string_view());
-        if (Unpacker(key).take_string() != "caller") packer.raw(key).raw(value);
+        const auto name = Unpacker(key).take_string();
+        if (name == "stream" && streams)
+            packer.raw(key).unsigned_integer(std::min(*options.stream, StreamCredit::window));
+        else if (name != "caller" && name != "stream")
+            packer.raw(key).raw(value);
     }
     return out;
 }
@@ -130,7 +144,7 @@ void BrokerCore::describe(Call& call, std::string_view envelope, const MessageVi
     call.one_way = message.type == MessageType::notification;
     call.client_msgid = message.msgid;
     if (!envelope.empty()) call.envelope = std::make_unique<std::string>(envelope);
-    call.stream = options.stream.has_value() && !call.one_way;
+    if (options.stream && !call.one_way) call.stream = std::make_unique<CallStream>(*options.stream);
     call.timing = options.timing && !call.one_way;
     call.idempotent_said = options.idempotent.has_value();
     call.idempotent = options.idempotent.value_or(false);
@@ -183,8 +197,8 @@ Service* BrokerCore::find_method(Client& client, const MessageView& message, Met
 void BrokerCore::keep_request(Call& call, const MessageView& message, Body* alone) {
     call.elements = message.options_map.empty() ? 4 : 5;
     call.timeout_at = message.options.timeout_at;
-    if (message.options.caller) {
-        call.tail_bytes = tail_without_caller(message);
+    if (needs_new_options(message)) {
+        call.tail_bytes = tail_with_new_options(message);
         const auto options_at = message.tail.size() - message.options_map.size();
         if (call.timeout_at) call.timeout_at = find_timeout(call.tail_bytes, options_at);
         return;
@@ -214,6 +228,7 @@ void BrokerCore::attach(Call& call, Client& client) {
 void BrokerCore::detach(Call& call) {
     if (!call.client) return;
     Client& client = *std::exchange(call.client, nullptr);
+    if (call.stream) stop_withholding(call, client);
     (call.client_previous ? call.client_previous->client_next : client.calls) = call.client_next;
     if (call.client_next) call.client_next->client_previous = call.client_previous;
     call.client_next = call.client_previous = nullptr;
@@ -237,6 +252,7 @@ Call* BrokerCore::client_call(Client& client, std::uint32_t msgid) {
 void BrokerCore::on_client_notification(Client& client, std::string_view envelope, const MessageView& message) {
     const auto name = message.method.substr(4);
     if (name == "cancel") return cancel(client, message);
+    if (name == "credit") return on_credit(client, message);
     if (name != "heartbeat") return counters_.add(Counter::unknown_notifications);
     if (envelope.empty()) answer_heartbeat(client);  // a socket that sends one is sent no notifications
 }

@@ -205,6 +205,7 @@ std::vector<std::pair<std::string_view, std::uint64_t>> BrokerCore::gauges() {
             {"calls_queued_bytes", queued_bytes_},
             {"calls_in_system", unanswered_},
             {"places_taken", calls_.size() - waiting_},
+            {"streams_withheld", withheld_},
             {"clients", static_cast<std::uint64_t>(connected)},
             {"workers", workers_by_serial_.size()},
             {"services", directory_.service_count()},

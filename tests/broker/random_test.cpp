@@ -1,6 +1,7 @@
 // A few peers that do anything at all, in an order that a seed gives, and what must hold whatever they do. On top of what
 // the bench checks after every step: nothing runs twice that was not declared idempotent, or after its deadline; an error
-// that says that nothing ran says the truth; nobody waits beyond a deadline; gauges add up; and in the end all is over.
+// that says that nothing ran says the truth; nobody waits beyond a deadline; stream items come in order, and no worker is
+// granted more of them than the client granted; gauges add up; and in the end all is over.
 #include <catch2/catch.hpp>
 
 #include <array>
@@ -22,6 +23,7 @@ constexpr std::array wanted{
     Counter::calls_answered, Counter::calls_failed, Counter::calls_orphaned, Counter::calls_refused,
     Counter::calls_returned, Counter::calls_rerun,  Counter::one_way_failed, Counter::malformed_bodies,
     Counter::late_responses, Counter::clients_lost, Counter::workers_lost,   Counter::workers_left,
+    Counter::stream_items,   Counter::late_items,
 };
 
 /// What the test knows of a request; its number is its only parameter and, where it goes well, its result.
@@ -29,7 +31,10 @@ struct Asked {
     TimePoint deadline;
     bool idempotent = false;
     bool one_way = false;
-    int runs = 0;  ///< dispatches that were not given back
+    int runs = 0;                ///< dispatches that were not given back
+    std::uint64_t granted = 0;   ///< stream items, by its client
+    std::uint64_t streamed = 0;  ///< items, by the worker that has it
+    std::uint64_t got = 0;       ///< items, by its client
 };
 
 /// A worker, and the calls that it holds.
@@ -37,6 +42,7 @@ struct Servant {
     BenchWorker* peer = nullptr;
     std::vector<Received> held;
     bool heartbeat = false;
+    std::map<std::uint32_t, std::uint64_t> granted{};  ///< stream items, by the msgid of the call
 };
 
 /// A client, and what its msgids stand for.
@@ -75,8 +81,7 @@ public:
     /// All that is held is answered, nothing new comes, and time passes.
     void finish() {
         for (int i = 0; i < 40; ++i) {
-            for (auto& servant : servants_)
-                while (!servant.held.empty()) answer(servant, 0);
+            answer_all();
             observe();
             bench_.passes(500ms);
             observe();
@@ -87,6 +92,7 @@ public:
         const auto stats = check_gauges();
         CHECK(stats["calls_queued"] == 0);
         CHECK(stats["places_taken"] == 0);
+        CHECK(stats["streams_withheld"] == 0);
     }
 
     BrokerBench& bench() { return bench_; }
@@ -103,7 +109,8 @@ private:
 
     void act(std::uint64_t what) {
         if (what < 40) return ask();
-        if (what < 65) return work();
+        if (what < 55) return work();
+        if (what < 65) return stream();
         if (what < 80) return bench_.passes(std::chrono::milliseconds(pick(chance(90) ? 60 : 1500)));
         if (what < 82) return bench_.stalls(std::chrono::milliseconds(pick(5000)));
         if (what < 92) return disturb_workers();
@@ -144,6 +151,8 @@ private:
         RequestOptions options{.timeout_ms = timeout, .idempotent = asked.idempotent};
         if (chance(20)) options.key = key;
         if (chance(10)) options.worker = worker;
+        if (chance(40)) options.stream = static_cast<std::uint32_t>(pick(chance(90) ? 4 : 5000));
+        asked_.back().granted = options.stream.value_or(0);
         const auto params = json::array({number, std::string(chance(3) ? 100'000 : pick(50), 'x')});
         const auto method = any_method();
         if (asked.one_way) return asker.peer->notify(method, params, options);
@@ -156,16 +165,32 @@ private:
         const auto at = pick(askers_.size());
         Asker& asker = askers_[at];
         if (asker.silent_until) return;
-        switch (pick(6)) {
+        switch (pick(10)) {
         case 0:
             asker.peer->closes();
             askers_.erase(askers_.begin() + static_cast<std::ptrdiff_t>(at));
             return new_client();
-        case 1: asker.silent_until = bench_.now() + 4s; return asker.peer->keeps_beating(false);
-        case 2: return asker.peer->sends("\xc1");
+        case 1:
+            asker.peer->reads(true);  // so that it hears at once that it was given up
+            asker.silent_until = bench_.now() + 4s;
+            return asker.peer->keeps_beating(false);
+        case 2:
+            asker.peer->reads(true);  // the bench reads an answer without a msgid only where it stands alone
+            return asker.peer->sends("\xc1");
         case 3: return asker.peer->heartbeat();
+        case 4: return asker.peer->reads(!asker.peer->is_reading());
+        case 5:
+        case 6:
+        case 7: return grant(asker);
         default: return asker.peer->cancel(static_cast<std::uint32_t>(pick(asker.last_msgid + 1U)));
         }
+    }
+
+    void grant(Asker& asker) {
+        const auto msgid = static_cast<std::uint32_t>(pick(asker.last_msgid + 1U));
+        const auto items = pick(chance(90) ? 5 : 2000);
+        if (const auto open = asker.open.find(msgid); open != asker.open.end()) asked_[open->second].granted += items;
+        asker.peer->credit(msgid, items);
     }
 
     // ---- workers
@@ -178,6 +203,7 @@ private:
         offer.capacity = static_cast<std::uint32_t>(pick(4));
         offer.batch = chance(50);
         offer.heartbeat = chance(50);
+        offer.stream = chance(25);
         return offer;
     }
 
@@ -189,7 +215,7 @@ private:
     }
 
     void new_worker() {
-        servants_.push_back({&bench_.worker("worker"), {}, false});
+        servants_.push_back({&bench_.worker("worker"), {}, false, {}});
         register_any(servants_.back());
     }
 
@@ -204,6 +230,26 @@ private:
         servant.held.erase(servant.held.begin() + static_cast<std::ptrdiff_t>(at));
         if (chance(85)) return servant.peer->answers(call, call.params[0]);
         servant.peer->fails(call, chance(50) ? json("nonsense") : json{{"code", "ABORTED"}, {"message", "so what"}});
+    }
+
+    /// A few items of one call, rarely more than it may send. It is a while until the client knows of an end.
+    void stream() {
+        if (servants_.empty()) return;
+        Servant& servant = any_of(servants_);
+        if (servant.held.empty()) return;
+        const auto& call = any_of(servant.held);
+        const auto number = call.params[0].get<std::uint64_t>();
+        const std::string padding(chance(5) ? 400'000 : 0, 'x');
+        for (auto items = pick(8) + 1; items > 0; --items) {
+            if (servant.peer->credit(call) == 0 && !chance(3)) return;
+            servant.peer->streams(call, json::array({number, asked_[number].streamed++, padding}));
+        }
+    }
+
+    void answer_all() {
+        for (auto& servant : servants_)
+            while (!servant.held.empty()) answer(servant, 0);
+        for (auto& asker : askers_) asker.peer->reads(true);
     }
 
     void give_back(Servant& servant) {
@@ -260,6 +306,9 @@ private:
         bool unknown = false;
         for (const auto& message : servant.peer->received()) {
             if (message.type == MessageType::request) take(servant, message);
+            if (message.method == "rpc.credit")
+                servant.granted.at(message.params[0]) += message.params[1].get<std::uint64_t>();
+            check_granted(servant);
             if (message.method != "rpc.register_again") continue;
             servant.held.clear();
             unknown = true;
@@ -273,19 +322,32 @@ private:
         Asked& asked = asked_[call.params[0]];
         REQUIRE(bench_.now() < asked.deadline);
         REQUIRE(++asked.runs <= (asked.idempotent ? 2 : 1));
+        asked.streamed = 0;
         servant.held.push_back(call);
+        servant.granted[*call.msgid] = call.options.value("stream", std::uint64_t{0});
+    }
+
+    void check_granted(const Servant& servant) {
+        for (const auto& call : servant.held)
+            REQUIRE(servant.granted.at(*call.msgid) <= asked_[call.params[0]].granted);
     }
 
     void observe(Asker& asker) {
         for (const auto& message : asker.peer->received()) {
             if (message.method == "rpc.hello_again" && asker.heartbeat) greet_again(asker);
+            if (message.type == MessageType::stream_item) check_item(message, asker.open.at(*message.msgid));
             if (message.type != MessageType::response || !message.msgid) continue;
             const auto number = asker.open.at(*message.msgid);
             asker.open.erase(*message.msgid);
             check_answer(message, number);
         }
-        if (late_turn() || (asker.silent_until && asker.heartbeat)) return;
+        if (late_turn() || (asker.silent_until && asker.heartbeat) || !asker.peer->is_reading()) return;
         for (const auto& [msgid, number] : asker.open) REQUIRE(bench_.now() < asked_[number].deadline + 1ms);
+    }
+
+    void check_item(const Received& item, std::uint64_t number) {
+        REQUIRE(item.result[0] == number);
+        REQUIRE(item.result[1] == asked_[number].got++);
     }
 
     /// The broker had given the client up, and its calls with it.

@@ -10,13 +10,14 @@ namespace {
 
 const json echo_util = json::parse(R"([{"protocol": 1, "name": "worker-a", "capacity": 3, "services": [
     {"name": "EchoUtil", "methods": [
-        {"name": "CountString", "params": ["text: str"], "result": "int", "doc": "counts", "idempotent": true},
-        {"name": "Add", "stream": true}]}]}])");
+        {"name": "CountString", "params": ["text: str"], "result": "int", "doc": "counts", "idempotent": true,
+         "stream": true},
+        {"name": "Add"}]}]}])");
 
 const json count_string = json::parse(R"({"name": "CountString", "params": ["text: str"], "result": "int",
-    "doc": "counts", "idempotent": true, "stream": false, "calls": 0, "errors": 0})");
+    "doc": "counts", "idempotent": true, "stream": true, "calls": 0, "errors": 0})");
 const json add = json::parse(R"({"name": "Add", "params": [], "result": "", "doc": "", "idempotent": false,
-    "stream": true, "calls": 0, "errors": 0})");
+    "stream": false, "calls": 0, "errors": 0})");
 
 struct World : BrokerBench {
     explicit World(BrokerLimits limits = {})
@@ -134,7 +135,7 @@ TEST_CASE("rpc.calls lists what is in flight or queued, the oldest first") {
     world.client.request(2, "Waiting.for");
     world.passes(10ms);
     auto& other = world.BrokerBench::client("other");
-    other.request(1, "EchoUtil.CountString");
+    other.request(1, "EchoUtil.CountString", no_params, {.stream = 1});
     other.notify("EchoUtil.Add");
     other.closes();
     const auto calls = world.client.asks("rpc.calls").result;

@@ -1,6 +1,7 @@
 #include "tests/support/broker_bench.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include <rpcbroker/pack.hpp>
 
@@ -162,10 +163,30 @@ void BenchClient::sends(std::string body, std::string_view envelope) {
     BodyReader reader(body);
     MessageView message;
     auto step = reader.next(message);
-    for (; step == BodyReader::Step::message; step = reader.next(message))
+    for (; step == BodyReader::Step::message; step = reader.next(message)) {
         if (message.type != MessageType::notification) ++open_[{std::string(envelope), message.msgid}];
+        count_grants(message, envelope);
+    }
     if (step == BodyReader::Step::malformed) ++open_[{std::string(envelope), reader.problem_msgid()}];
     bench_.client_sends(id_, std::move(body), envelope);
+}
+
+/// What it lets the broker send it, read from what it really sends.
+void BenchClient::count_grants(const MessageView& message, std::string_view envelope) {
+    if (message.type == MessageType::request && envelope.empty() && message.options.stream)
+        granted_[message.msgid] += *message.options.stream;
+    if (message.type != MessageType::notification || message.method != "rpc.credit") return;
+    const auto params = unpack(message.params);
+    if (params.size() != 2 || !params[0].is_number_unsigned() || !params[1].is_number_unsigned()) return;
+    const auto granted = granted_.find(params[0].get<std::uint32_t>());
+    if (granted == granted_.end()) return;
+    const auto most = std::numeric_limits<std::uint64_t>::max();
+    granted->second += std::min(params[1].get<std::uint64_t>(), most - granted->second);
+}
+
+void BenchClient::reads(bool reading) {
+    reading_ = reading;
+    if (reading) bench_.deliver_all(bench_.core().to_clients(), *this);
 }
 
 void BenchClient::closes() {
@@ -182,10 +203,16 @@ std::size_t BenchClient::waits_for() const {
 
 void BenchClient::check_received(const Received& message) {
     if (message.type == MessageType::request) violated("was sent a request");
-    if (message.type != MessageType::response) return;
+    if (message.type == MessageType::notification) return;
     const auto found = open_.find({message.envelope, message.msgid});
     if (found == open_.end()) violated("was answered what it did not ask, or once more");
-    if (--found->second == 0) open_.erase(found);
+    if (message.type == MessageType::stream_item) {
+        if (granted_[*message.msgid]-- == 0) violated("was sent more stream items than it granted");
+        return;
+    }
+    if (--found->second > 0) return;
+    open_.erase(found);
+    if (message.envelope.empty() && message.msgid) granted_.erase(*message.msgid);
 }
 
 // ---- workers
@@ -194,7 +221,8 @@ json Offer::params(std::string_view name) const {
     auto listed = json::array();
     for (const auto& [service, names] : services) {
         auto methods = json::array();
-        for (const auto& method : names) methods.push_back({{"name", method}, {"idempotent", idempotent}});
+        for (const auto& method : names)
+            methods.push_back({{"name", method}, {"idempotent", idempotent}, {"stream", stream}});
         listed.push_back({{"name", service}, {"methods", methods}});
     }
     return json::array({{{"protocol", 1},
@@ -242,6 +270,12 @@ void BenchWorker::fails(const Received& call, const json& error) {
     sends(std::move(body));
 }
 
+void BenchWorker::streams(std::uint32_t msgid, const json& item) {
+    std::string body;
+    append_stream_item(body, msgid, pack(item));
+    sends(std::move(body));
+}
+
 void BenchWorker::returns(const std::vector<Received>& calls) {
     auto msgids = json::array();
     for (const auto& call : calls) msgids.push_back(call.msgid.value());
@@ -266,33 +300,67 @@ void BenchWorker::sends(std::string body, std::string_view envelope) {
     BodyReader reader(body);
     MessageView message;
     while (reader.next(message) == BodyReader::Step::message) {
-        if (message.type == MessageType::response) in_flight_.erase(message.msgid);
+        if (message.type == MessageType::response) forget(message.msgid);
+        if (message.type == MessageType::stream_item)
+            if (const auto found = credit_.find(message.msgid); found != credit_.end() && found->second > 0)
+                --found->second;
         if (message.method != "rpc.return") continue;
         const auto params = unpack(message.params);
         for (const auto& list : params)
             for (const auto& msgid : list)
-                if (msgid.is_number_unsigned()) in_flight_.erase(msgid.get<std::uint32_t>());
+                if (msgid.is_number_unsigned()) forget(msgid.get<std::uint32_t>());
     }
     bench_.worker_sends(id_, std::move(body), envelope);
 }
 
 void BenchWorker::closes() {
     connected_ = false;
-    in_flight_.clear();
+    forget_all();
     bench_.worker_closes(id_);
+}
+
+void BenchWorker::forget(std::uint32_t msgid) {
+    in_flight_.erase(msgid);
+    credit_.erase(msgid);
+}
+
+void BenchWorker::forget_all() {
+    in_flight_.clear();
+    credit_.clear();
 }
 
 /// Under another id the broker knows nothing of the calls that it sent before.
 void BenchWorker::registered_as(const std::string& id) {
-    if (std::exchange(worker_id_, id) != id) in_flight_.clear();
+    if (std::exchange(worker_id_, id) != id) forget_all();
+}
+
+std::uint64_t BenchWorker::credit(const Received& call) const {
+    const auto found = credit_.find(call.msgid.value());
+    return found == credit_.end() ? 0 : found->second;
+}
+
+void BenchWorker::grant(std::uint32_t msgid, std::uint64_t items) {
+    auto& credit = credit_[msgid];
+    credit += items;
+    if (credit > broker::StreamCredit::window) violated("was granted more stream items than the window");
+}
+
+void BenchWorker::check_credit(const Received& message) {
+    const auto msgid = message.params.at(0).get<std::uint32_t>();
+    if (!credit_.contains(msgid)) violated("was granted stream items of a call that it does not have");
+    const auto items = message.params.at(1).get<std::uint64_t>();
+    if (items == 0) violated("was granted no stream items");
+    grant(msgid, items);
 }
 
 void BenchWorker::check_received(const Received& message) {
-    if (message.method == "rpc.register_again") in_flight_.clear();
+    if (message.method == "rpc.register_again") forget_all();
+    if (message.method == "rpc.credit") return check_credit(message);
     if (message.result.is_object() && message.result.contains("worker")) registered_as(message.result["worker"]);
     if (message.type != MessageType::request) return;
     if (in_flight_.size() >= capacity_ && !lies_) violated("was sent more than it has room for");
     if (!in_flight_.insert(*message.msgid).second) violated("was sent two calls under one msgid");
+    if (message.options.contains("stream")) grant(*message.msgid, message.options["stream"].get<std::uint64_t>());
 }
 
 // ---- the world
@@ -407,10 +475,14 @@ void BrokerBench::deliver(Outbox& outbox, std::vector<std::unique_ptr<Peer>>& pe
     for (const PeerId id : outbox.dirty()) {
         const auto found = std::ranges::find_if(peers, [&](const auto& peer) { return peer->id() == id; });
         if (found == peers.end() || !(*found)->connected()) throw BenchViolation("sent to a connection that is closed");
-        while (const Outgoing* body = outbox.front(id)) {
-            deliver_body(**found, *body);
-            outbox.pop_front(id);
-        }
+        if ((*found)->reading_) deliver_all(outbox, **found);
+    }
+}
+
+void BrokerBench::deliver_all(Outbox& outbox, BenchPeer& peer) {
+    while (const Outgoing* body = outbox.front(peer.id())) {
+        deliver_body(peer, *body);
+        outbox.pop_front(peer.id());
     }
 }
 

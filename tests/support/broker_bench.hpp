@@ -11,7 +11,8 @@
 // Everything happens at once and in order: what a peer sends is with the core before the function returns, and what the
 // core sends is with its peer. After every step the bench checks what holds always, and throws BenchViolation if it does
 // not: every request is answered once, under its envelope; no worker has more calls than it has room for, or two under one
-// msgid; nobody is sent what it did not ask for; the counters add up.
+// msgid; nobody is sent what it did not ask for; no client is sent more stream items than it granted; no worker is granted
+// more of them than the window; the counters add up.
 #pragma once
 
 #include <cstdint>
@@ -113,6 +114,7 @@ protected:
     std::optional<TimePoint> next_beat_;
     bool connected_ = true;
     bool takes_batches_ = false;
+    bool reading_ = true;
 };
 
 class BenchClient : public BenchPeer {
@@ -130,6 +132,7 @@ public:
     /// Says hello, and returns what the broker answered.
     json hello(json what = json::object());
     void cancel(std::uint32_t msgid) { notify("rpc.cancel", json::array({msgid})); }
+    void credit(std::uint32_t msgid, std::uint64_t items) { notify("rpc.credit", json::array({msgid, items})); }
     void heartbeat() override { notify("rpc.heartbeat"); }
 
     void sends(std::string body, std::string_view envelope = {}) override;
@@ -138,15 +141,24 @@ public:
     /// Takes the responses that came; or the only one.
     std::vector<Received> answers() { return take(MessageType::response); }
     Received answer() { return take_one(MessageType::response, "response"); }
+    std::vector<Received> items() { return take(MessageType::stream_item); }
+    /// While it does not read, what is for it stays with the broker.
+    void reads(bool reading);
+    [[nodiscard]] bool is_reading() const noexcept { return reading_; }
     /// The broker had taken it for lost: what it asked before gets no answer any more.
-    void was_given_up() { open_.clear(); }
+    void was_given_up() {
+        open_.clear();
+        granted_.clear();
+    }
     /// Requests (and malformed bodies) that have no answer yet.
     [[nodiscard]] std::size_t waits_for() const;
 
 private:
     void check_received(const Received& message) override;
     using Question = std::pair<std::string, std::optional<std::uint32_t>>;  ///< envelope, msgid
+    void count_grants(const MessageView& message, std::string_view envelope);
     std::map<Question, std::size_t> open_;
+    std::map<std::uint32_t, std::uint64_t> granted_;  ///< by msgid: items that it takes yet
     std::uint32_t last_own_msgid_ = 0xf000'0000;
 };
 
@@ -155,6 +167,7 @@ struct Offer {
     std::map<std::string, std::vector<std::string>> services{{"S", {"m"}}};
     std::uint32_t capacity = 1;
     bool idempotent = false;
+    bool stream = false;
     bool heartbeat = false;
     bool batch = false;
 
@@ -172,6 +185,8 @@ public:
     void answers(const Received& call, const json& result);
     void answers(std::uint32_t msgid, const json& result);
     void fails(const Received& call, const json& error);
+    void streams(const Received& call, const json& item) { streams(call.msgid.value(), item); }
+    void streams(std::uint32_t msgid, const json& item);
     void returns(const std::vector<Received>& calls);
     void heartbeat() override;
     void heartbeat(std::uint32_t capacity);
@@ -187,15 +202,22 @@ public:
     [[nodiscard]] const std::string& worker_id() const noexcept { return worker_id_; }
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_.size(); }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    /// How many stream items of the call it may send; 0 for one that is no stream.
+    [[nodiscard]] std::uint64_t credit(const Received& call) const;
     /// The broker may send more than it was last told, when a test lies to it.
     void lies_about_capacity() { lies_ = true; }
 
 private:
     void check_received(const Received& message) override;
     void registered_as(const std::string& id);
+    void check_credit(const Received& message);
+    void grant(std::uint32_t msgid, std::uint64_t items);
+    void forget(std::uint32_t msgid);
+    void forget_all();
     std::string worker_id_;
     std::uint32_t capacity_ = 0;
     std::set<std::uint32_t> in_flight_;
+    std::map<std::uint32_t, std::uint64_t> credit_;  ///< of those in flight that take stream items
     bool lies_ = false;
     std::uint32_t last_own_msgid_ = 0;
 };
@@ -239,6 +261,7 @@ private:
     void after_step();
     template <class Peer>
     void deliver(Outbox& outbox, std::vector<std::unique_ptr<Peer>>& peers);
+    void deliver_all(Outbox& outbox, BenchPeer& peer);
     void deliver_body(BenchPeer& peer, const Outgoing& body);
     [[nodiscard]] std::optional<TimePoint> next_event() const;
     void beat();
