@@ -205,23 +205,25 @@ void BrokerCore::on_response(Worker& worker, const MessageView& message, Body* a
 /// Passes the worker's answer on to the caller, and ends the call.
 void BrokerCore::answer(Call& call, const Worker& worker, const MessageView& message, Body* alone) {
     call.state = Call::State::waiting;  // it has no place any more
-    const bool failed = message.error != packed_nil;
     counters_.add(Counter::calls_answered);
-    record(call, failed);
-    if (call.one_way) {
-        if (failed) counters_.add(Counter::one_way_failed);
-    } else if (failed) {
+    if (message.error == packed_nil)
+        answer_result(call, worker, message, alone);
+    else
         answer_error(call, worker, message);
-    } else if (alone && message.msgid_at != 0 && message.timing.empty() && !call.timing) {
-        overwrite_u32(alone->data() + message.msgid_at, call.client_msgid);
-        to_clients_.add_large(call.client->peer, call.envelope_view(), std::move(*alone));
-    } else {
-        const auto tail = message.tail.substr(0, message.tail.size() - message.timing.size());
-        auto& out = to_clients_.add(call.client->peer, call.envelope_view());
-        append_with_tail(out, MessageType::response, call.client_msgid, call.timing ? 5 : 4, tail);
-        if (call.timing) append_timing(out, call, worker);
-    }
     give_up(call);
+}
+
+void BrokerCore::answer_result(Call& call, const Worker& worker, const MessageView& message, Body* alone) {
+    record(call, &worker, nullptr);
+    if (call.one_way) return;
+    if (alone && message.msgid_at != 0 && message.timing.empty() && !call.timing) {
+        overwrite_u32(alone->data() + message.msgid_at, call.client_msgid);
+        return to_clients_.add_large(call.client->peer, call.envelope_view(), std::move(*alone));
+    }
+    const auto tail = message.tail.substr(0, message.tail.size() - message.timing.size());
+    auto& out = to_clients_.add(call.client->peer, call.envelope_view());
+    append_with_tail(out, MessageType::response, call.client_msgid, call.timing ? 5 : 4, tail);
+    if (call.timing) append_timing(out, call, worker);
 }
 
 void BrokerCore::answer_error(Call& call, const Worker& worker, const MessageView& message) {
@@ -231,6 +233,8 @@ void BrokerCore::answer_error(Call& call, const Worker& worker, const MessageVie
         error = Error{Code::internal, "the worker answered with an error that is no map of code and message",
                       By::worker, Ran::maybe};
     }
+    record(call, &worker, &*error);
+    if (call.one_way) return counters_.add(Counter::one_way_failed);
     scratch_.clear();
     append_error_object(scratch_, *error);
     Packer(scratch_).nil();
@@ -240,9 +244,6 @@ void BrokerCore::answer_error(Call& call, const Worker& worker, const MessageVie
 }
 
 void BrokerCore::append_timing(std::string& out, const Call& call, const Worker& worker) {
-    const auto microseconds = [](Duration time) {
-        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
-    };
     Packer(out).map(3).string("worker").string(worker.name).string("queued_us");
     Packer(out).unsigned_integer(microseconds(call.dispatched - call.accepted));
     Packer(out).string("worker_us").unsigned_integer(microseconds(now_ - call.dispatched));

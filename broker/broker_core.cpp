@@ -24,6 +24,7 @@ T* at_slot(const std::vector<std::unique_ptr<T>>& table, PeerId peer) noexcept {
 BrokerCore::BrokerCore(const BrokerLimits& limits, std::string broker_id, TimePoint now)
     : limits_(limits),
       broker_id_(std::move(broker_id)),
+      started_(now),
       now_(now),
       deadlines_(now),
       directory_(limits.max_services, limits.max_methods) {}

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <rpcbroker/broker_options.hpp>
+#include <rpcbroker/pack.hpp>
 
 #include "broker/call_table.hpp"
 #include "broker/counters.hpp"
@@ -43,6 +44,8 @@ struct Client {
     Deadlines::Handle timer = Deadlines::none;
     Call* calls = nullptr;          ///< not ended, newest first
     std::size_t awaited = 0;        ///< of them, those that it waits for: not one-way
+    std::uint64_t calls_ended = 0;  ///< with an outcome
+    std::uint64_t errors = 0;       ///< of them
     Method* last_method = nullptr;  ///< most clients call the same one again
     Call* withheld = nullptr;       ///< its streams whose credit is held back until it reads
     bool congested = false;         ///< it is among those to look at again for that
@@ -174,7 +177,6 @@ private:
     void reroute_keyed(Service& service);
     void reroute_own(Worker& worker);
     void lose(Call& call, const std::string& worker, std::string_view why);
-    void record(Call& call, bool failed);
 
     // backend.cpp: what workers send.
     void on_worker_message(PeerId peer, const MessageView& message, Body* alone);
@@ -190,6 +192,7 @@ private:
     void on_leave(Worker& worker);
     void stop_drawing(Worker& worker);
     void answer(Call& call, const Worker& worker, const MessageView& message, Body* alone);
+    void answer_result(Call& call, const Worker& worker, const MessageView& message, Body* alone);
     void answer_error(Call& call, const Worker& worker, const MessageView& message);
     void append_timing(std::string& out, const Call& call, const Worker& worker);
     Worker& make_worker(PeerId peer);
@@ -217,10 +220,19 @@ private:
     std::optional<Error> rpc_calls(Client& client, const MessageView& message, std::string& out);
     std::optional<Error> rpc_stats(Client& client, const MessageView& message, std::string& out);
     std::optional<Error> rpc_drain(Client& client, const MessageView& message, std::string& out);
+
+    // statistics.cpp: figures, and rpc.stats.
+    void record(const Call& call, const Worker* worker, const Error* error);
+    void note_error(Method& method, const Error& error);
+    void note_slow(const Call& call, const Worker* worker, const Error* error);
     [[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> gauges();
+    void pack_failures(Packer& out) const;
+    void pack_methods(Packer& out);
+    void pack_clients(Packer& out) const;
 
     BrokerLimits limits_;
     std::string broker_id_;
+    TimePoint started_;
     TimePoint now_;
     Duration stalled_{};  ///< time in which this did not run: nobody's silence
     bool draining_ = false;

@@ -119,7 +119,9 @@ void BrokerCore::count_waiting(const Call& call, bool enters) noexcept {
     waiting_ += one;
     queued_bytes_ += enters ? bytes : std::size_t{0} - bytes;
     if (call.keyed) service.keyed_waiting += one;
-    if (call.method && call.queue == &call.method->waiting) service.uneven_waiting += one;
+    if (!call.method) return;
+    call.method->queued += one;
+    if (call.queue == &call.method->waiting) service.uneven_waiting += one;
 }
 
 void BrokerCore::unqueue(Call& call) noexcept {
@@ -188,6 +190,7 @@ void BrokerCore::dispatch(Call& call, Worker& worker) {
     worker.running = &call;
     ++worker.in_flight;
     ++call.service->in_flight;
+    ++call.method->in_flight;
     Directory::update_load(worker);
     counters_.add(Counter::calls_dispatched);
     CallTable::new_wire_id(call);
@@ -221,6 +224,7 @@ void BrokerCore::release_place(Call& call) {
     call.next = call.previous = nullptr;
     --worker.in_flight;
     --call.service->in_flight;
+    --call.method->in_flight;
     Directory::update_load(worker);
 }
 
@@ -256,7 +260,7 @@ void BrokerCore::end(Call& call, const Error& error) {
         counters_.add(Counter::one_way_failed);
     else if (call.client)
         reply_error(call.client->peer, call.envelope_view(), call.client_msgid, error);
-    record(call, true);
+    record(call, call.worker, &error);
     give_up(call);
 }
 
@@ -284,14 +288,6 @@ void BrokerCore::free_call(Call& call) {
 
 void BrokerCore::forget_if_unused(Service& service) {
     if (!service.known && service.queued == 0) directory_.forget(service);
-}
-
-void BrokerCore::record(Call& call, bool failed) {
-    if (!call.method) return;
-    ++call.method->calls;
-    if (failed) ++call.method->errors;
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now_ - call.accepted).count();
-    call.method->latency.record(static_cast<std::uint64_t>(took));
 }
 
 /// After workers joined or left: decides again where the service's calls wait, if that can have changed.

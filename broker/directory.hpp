@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "broker/fair_queue.hpp"
-#include "broker/latency_histogram.hpp"
 #include "broker/load_buckets.hpp"
 #include "broker/registration.hpp"
+#include "broker/rolling_latency.hpp"
 #include "common/deadlines.hpp"
 #include "common/peer.hpp"
 #include "common/time.hpp"
@@ -20,6 +20,13 @@
 namespace rpcbroker::broker {
 
 struct Group;
+
+/// How the last call of a method that failed did so.
+struct MethodError {
+    Code code = Code::internal;
+    std::string message;  ///< its first bytes, as they came
+    TimePoint at;
+};
 
 /// A method that some worker registered. Stays, with its figures, when its workers are gone.
 struct Method {
@@ -31,7 +38,11 @@ struct Method {
     std::optional<TimePoint> gone_at;  ///< when the last worker that had it went
     std::uint64_t calls = 0;           ///< ended
     std::uint64_t errors = 0;
-    LatencyHistogram latency;  ///< from acceptance to the worker's answer
+    std::size_t queued = 0;
+    std::size_t in_flight = 0;
+    std::uint64_t items = 0;  ///< of streams, passed on
+    RollingLatency latency;   ///< from acceptance to the end
+    std::unique_ptr<MethodError> last_error;
 };
 
 /// Where a worker stands in one service: a node of its group's buckets while the worker has room.

@@ -79,6 +79,8 @@ void BrokerCore::on_request(Client& client, std::string_view envelope, const Mes
 void BrokerCore::refuse(Client& client, std::string_view envelope, const MessageView& message, const Error& error) {
     counters_.add(Counter::calls_refused);
     ++failures_by_code_[static_cast<std::size_t>(error.code())];
+    ++client.calls_ended;
+    ++client.errors;
     if (message.type == MessageType::request) return reply_error(client.peer, envelope, message.msgid, error);
     counters_.add(Counter::one_way_failed);
 }

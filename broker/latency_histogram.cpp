@@ -34,6 +34,20 @@ void LatencyHistogram::record(std::uint64_t microseconds) {
     if (buckets_.empty()) buckets_.resize(bucket_of(highest) + 1);
     ++buckets_[bucket_of(microseconds)];
     ++count_;
+    max_ = std::max(max_, microseconds);
+}
+
+void LatencyHistogram::add(const LatencyHistogram& other) {
+    if (other.count_ == 0) return;
+    if (buckets_.empty()) buckets_.resize(other.buckets_.size());
+    for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) buckets_[bucket] += other.buckets_[bucket];
+    count_ += other.count_;
+    max_ = std::max(max_, other.max_);
+}
+
+void LatencyHistogram::clear() noexcept {
+    if (count_ > 0) std::ranges::fill(buckets_, 0);
+    count_ = max_ = 0;
 }
 
 std::uint64_t LatencyHistogram::quantile(double quantile) const noexcept {
@@ -41,9 +55,9 @@ std::uint64_t LatencyHistogram::quantile(double quantile) const noexcept {
     std::uint64_t seen = 0;
     for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
         seen += buckets_[bucket];
-        if (seen >= std::max<std::uint64_t>(wanted, 1)) return upper_end(bucket);
+        if (seen >= std::max<std::uint64_t>(wanted, 1)) return std::min(upper_end(bucket), max_);
     }
-    return 0;
+    return max_;
 }
 
 }  // namespace rpcbroker::broker

@@ -6,18 +6,26 @@
 
 namespace rpcbroker::broker {
 
-/// Microseconds, with a relative error of at most 1/32. Takes no memory until the first value, about 4 KiB from then on.
+/// Microseconds, with a relative error of at most 1/32. Takes no memory until the first value, about 8 KiB from then on.
 /// Not thread-safe.
 class LatencyHistogram {
 public:
     void record(std::uint64_t microseconds);
+    /// Adds what `other` holds.
+    void add(const LatencyHistogram& other);
+    /// Forgets all values, and keeps the memory for others.
+    void clear() noexcept;
+
     /// The value that a share of `quantile` (0 to 1) of all values does not exceed; 0 when there is none.
     [[nodiscard]] std::uint64_t quantile(double quantile) const noexcept;
+    /// The largest value, exactly; 0 when there is none.
+    [[nodiscard]] std::uint64_t max() const noexcept { return max_; }
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
 private:
-    std::vector<std::uint32_t> buckets_;
+    std::vector<std::uint64_t> buckets_;
     std::uint64_t count_ = 0;
+    std::uint64_t max_ = 0;
 };
 
 }  // namespace rpcbroker::broker

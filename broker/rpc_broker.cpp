@@ -65,7 +65,8 @@ void add_flags(Flags& flags, Wanted& wanted) {
         .add_duration("--restart-grace", limits.restart_grace,
                       "how long calls wait for a service whose last worker went")
         .add_duration("--drain-timeout", wanted.options.drain_timeout,
-                      "how long calls in flight may take after SIGTERM");
+                      "how long calls in flight may take after SIGTERM")
+        .add_duration("--slow-call", limits.slow_call, "log calls that take longer; 0 is off");
     flags.group("Limits")
         .add_size("--max-message", limits.max_message, "of one body; a larger one closes its connection")
         .add_number("--max-queued", limits.max_queued, "waiting calls, a service", 1)

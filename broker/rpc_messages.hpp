@@ -3,14 +3,19 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include <rpcbroker/error.hpp>
 #include <rpcbroker/pack.hpp>
 
 #include "broker/call_table.hpp"
 #include "broker/directory.hpp"
+#include "common/message.hpp"
 #include "common/peer.hpp"
+#include "common/time.hpp"
 
 namespace rpcbroker::broker {
 
@@ -28,6 +33,21 @@ inline std::string worker_name(const Worker* worker, PeerId peer) { return worke
 /// that is abandoned or moved out.
 inline std::string_view called_method(const Call& call) noexcept {
     return Unpacker(call.tail()).take_string().value_or(std::string_view());
+}
+
+inline Error invalid_argument(std::string message) {
+    return {Code::invalid_argument, std::move(message), By::broker, Ran::no};
+}
+
+/// What is wrong with a call of the service rpc that takes no parameters, if anything is.
+inline std::optional<Error> expect_nothing(const MessageView& message) {
+    const auto count = Unpacker(message.params).take_array().value_or(0);
+    if (count == 0) return std::nullopt;
+    return invalid_argument(std::string(message.method) + ": expected no parameters, got " + std::to_string(count));
+}
+
+inline std::uint64_t microseconds(Duration time) noexcept {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }
 
 inline std::uint32_t to_milliseconds(std::chrono::milliseconds time) noexcept {

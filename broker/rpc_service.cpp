@@ -14,24 +14,13 @@ namespace {
 
 constexpr std::size_t max_listed_calls = 1000;
 
-Error invalid(std::string message) { return {Code::invalid_argument, std::move(message), By::broker, Ran::no}; }
-
-std::uint64_t microseconds(Duration time) noexcept {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
-}
-
-std::optional<Error> expect_nothing(const MessageView& message) {
-    const auto count = Unpacker(message.params).take_array().value_or(0);
-    if (count == 0) return std::nullopt;
-    return invalid(std::string(message.method) + ": expected no parameters, got " + std::to_string(count));
-}
-
 Result<std::string_view> one_string(const MessageView& message, std::string_view name) {
     Unpacker in(message.params);
     const auto count = in.take_array();
     const auto text = in.take_string();
     if (count == 1U && text) return *text;
-    return invalid(std::string(message.method) + ": expected one parameter (" + std::string(name) + "), a str");
+    return invalid_argument(std::string(message.method) + ": expected one parameter (" + std::string(name) +
+                            "), a str");
 }
 
 void pack_method(Packer& out, const Method& method) {
@@ -86,7 +75,8 @@ void BrokerCore::on_rpc_request(Client& client, std::string_view envelope, const
             client.peer, envelope, message.msgid,
             {Code::unimplemented, "the broker has no method " + std::string(message.method), By::broker, Ran::no});
     std::string result;
-    if (message.bad_option) return reply_error(client.peer, envelope, message.msgid, invalid(message.bad_option));
+    if (message.bad_option)
+        return reply_error(client.peer, envelope, message.msgid, invalid_argument(message.bad_option));
     const auto error = (this->*found->second)(client, message, result);
     if (error) return reply_error(client.peer, envelope, message.msgid, *error);
     append_result(to_clients_.add(client.peer, envelope), message.msgid, result);
@@ -195,50 +185,6 @@ std::optional<Error> BrokerCore::rpc_calls(Client&, const MessageView& message, 
             packer.nil();
         packer.string("age_us").unsigned_integer(microseconds(now_ - call.accepted));
         packer.string("state").string(name_of(call.state));
-    }
-    return std::nullopt;
-}
-
-std::vector<std::pair<std::string_view, std::uint64_t>> BrokerCore::gauges() {
-    const auto connected = std::ranges::count_if(clients_, [](const auto& client) { return client != nullptr; });
-    return {{"calls_queued", waiting_},
-            {"calls_queued_bytes", queued_bytes_},
-            {"calls_in_system", unanswered_},
-            {"places_taken", calls_.size() - waiting_},
-            {"streams_withheld", withheld_},
-            {"clients", static_cast<std::uint64_t>(connected)},
-            {"workers", workers_by_serial_.size()},
-            {"services", directory_.service_count()},
-            {"methods", directory_.method_count()},
-            {"unsent_bytes", to_clients_.waiting_bytes() + to_workers_.waiting_bytes()}};
-}
-
-std::optional<Error> BrokerCore::rpc_stats(Client&, const MessageView& message, std::string& out) {
-    if (auto error = expect_nothing(message)) return error;
-    const auto figures = gauges();
-    std::vector<const Method*> methods;
-    directory_.for_each([&](const Service& service) {
-        for (const auto& [name, method] : service.methods)
-            if (method->calls > 0) methods.push_back(method.get());
-    });
-    std::ranges::sort(methods, {}, &Method::full_name);
-    Packer packer(out);
-    packer.map(counter_names.size() + figures.size() + 2);
-    for (std::size_t i = 0; i < counter_names.size(); ++i)
-        packer.string(counter_names[i]).unsigned_integer(counters_[static_cast<Counter>(i)]);
-    for (const auto& [name, value] : figures) packer.string(name).unsigned_integer(value);
-    packer.string("failures");
-    const auto kinds = std::ranges::count_if(failures_by_code_, [](auto count) { return count > 0; });
-    packer.map(static_cast<std::size_t>(kinds));
-    for (std::size_t code = 0; code < failures_by_code_.size(); ++code)
-        if (failures_by_code_[code] > 0)
-            packer.string(rpcbroker::name_of(static_cast<Code>(code))).unsigned_integer(failures_by_code_[code]);
-    packer.string("latency_us").map(methods.size());
-    for (const Method* method : methods) {
-        packer.string(method->full_name).map(4).string("count").unsigned_integer(method->latency.count());
-        packer.string("p50").unsigned_integer(method->latency.quantile(0.5));
-        packer.string("p90").unsigned_integer(method->latency.quantile(0.9));
-        packer.string("p99").unsigned_integer(method->latency.quantile(0.99));
     }
     return std::nullopt;
 }

@@ -30,6 +30,7 @@ void BrokerCore::on_stream_item(Worker& worker, const MessageView& message, Body
 
 void BrokerCore::pass_item(const Call& call, const MessageView& message, Body* alone) {
     counters_.add(Counter::stream_items);
+    ++call.method->items;
     const PeerId peer = call.client->peer;
     if (!alone || message.msgid_at == 0)
         return append_stream_item(to_clients_.add(peer), call.client_msgid, message.result);

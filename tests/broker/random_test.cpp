@@ -385,14 +385,17 @@ private:
                         {"bytes", stats["calls_queued_bytes"]},
                         {"places", stats["places_taken"]},
                         {"running", sum(services, "in_flight")},
+                        {"running by method", sum(stats["methods"], "in_flight")},
                         {"workers", stats["workers"]}};
         const json counted{{"queued", queued},
                            {"bytes", bench_.core().queued_bytes()},
                            {"places", taken},
                            {"running", taken},
+                           {"running by method", taken},
                            {"workers", workers.size()}};
         REQUIRE(told == counted);
         const auto in_system = stats["calls_in_system"].get<std::uint64_t>();
+        REQUIRE(sum(stats["methods"], "queued") <= queued);
         REQUIRE((queued <= in_system && in_system <= queued + taken));
         return stats;
     }

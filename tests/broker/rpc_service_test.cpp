@@ -192,7 +192,7 @@ TEST_CASE("rpc.stats tells counters, gauges, failures by code, and latencies by 
     CHECK(stats["clients"] == 1);
     CHECK(stats["workers"] == 1);
     CHECK(stats["services"] == 1);
-    CHECK(stats["methods"] == 2);
+    CHECK(stats["methods_known"] == 2);
     CHECK(stats["rpc_calls"] == 1);
     CHECK(stats["unsent_bytes"] == 0);
     CHECK(stats["failures"] == json{{"CANCELLED", 1}, {"UNIMPLEMENTED", 1}, {"DEADLINE_EXCEEDED", 1}});

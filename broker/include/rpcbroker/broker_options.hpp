@@ -15,6 +15,7 @@ struct BrokerLimits {
     std::chrono::milliseconds max_timeout{24 * 3'600'000};
     std::chrono::milliseconds service_grace{1'000};  ///< how long a call waits for a service that nobody registered
     std::chrono::milliseconds restart_grace{5'000};  ///< how long calls wait for a service whose last worker went
+    std::chrono::milliseconds slow_call{0};  ///< a call that takes longer is told of (Broker::on_event); 0: none
     std::size_t max_message = std::size_t{64} << 20;
     std::size_t max_queued = 100'000;                     ///< waiting calls, a service
     std::size_t max_queued_bytes = std::size_t{1} << 30;  ///< of waiting calls, in all
