@@ -6,9 +6,9 @@
 namespace rpcbroker {
 namespace {
 
-// What is kept for later bodies: strings of up to this size, and all together up to that.
+// What is kept for later bodies: with strings of up to this size, and all together up to that.
 constexpr std::size_t largest_spare = 2 * Outbox::batch_bytes;
-constexpr std::size_t most_spare_bytes = std::size_t{8} << 20;
+constexpr std::size_t most_spare_bytes = std::size_t{4} << 20;
 
 // So many bodies that are gone may stand before the first of a queue before the rest is moved up.
 constexpr std::size_t most_gone = 64;
@@ -92,6 +92,11 @@ std::size_t Outbox::waiting_bytes(PeerId peer) const noexcept {
     const Queue* queue = find(peer);
     if (!queue) return 0;
     return queue->bytes + (open_ && open_peer_ == peer ? open_bytes() : 0);
+}
+
+std::size_t Outbox::waiting_bodies(PeerId peer) const noexcept {
+    const Queue* queue = find(peer);
+    return queue ? queue->bodies.size() - queue->first : 0;
 }
 
 std::size_t Outbox::forget(PeerId peer) {
@@ -181,19 +186,19 @@ Outgoing Outbox::fresh() {
     if (spare_.empty()) return {};
     Outgoing body = std::move(spare_.back());
     spare_.pop_back();
-    spare_bytes_ -= body.bytes.capacity();
+    spare_bytes_ -= sizeof(Outgoing) + body.bytes.capacity();
     return body;
 }
 
 void Outbox::recycle(Outgoing& body) {
-    const auto capacity = body.bytes.capacity();
+    const auto kept = sizeof(Outgoing) + body.bytes.capacity();
     body.large.reset();
-    if (capacity > largest_spare || spare_bytes_ + capacity > most_spare_bytes) return;
+    if (body.bytes.capacity() > largest_spare || spare_bytes_ + kept > most_spare_bytes) return;
     body.envelope.clear();
     body.bytes.clear();
     body.messages = 0;
     body.counted = 0;
-    spare_bytes_ += capacity;
+    spare_bytes_ += kept;
     spare_.push_back(std::move(body));
 }
 

@@ -53,6 +53,8 @@ public:
     /// Bytes that wait for `peer`, and for all of them.
     [[nodiscard]] std::size_t waiting_bytes(PeerId peer) const noexcept;
     [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_bytes_ + open_bytes(); }
+    /// Bodies that wait for `peer`. Each takes memory beyond its bytes (sizeof(Outgoing)): for small ones that is the most.
+    [[nodiscard]] std::size_t waiting_bodies(PeerId peer) const noexcept;
     /// Drops all that waits for `peer`, and what is known of it. Returns how many messages were dropped.
     std::size_t forget(PeerId peer);
     /// Messages that were dropped, ever, because their peer's slot belongs to a later one.

@@ -165,6 +165,22 @@ TEST_CASE("waiting bytes go when a body is sent, though the loop has moved it ou
     CHECK(outbox.waiting_bytes() == 0);
 }
 
+TEST_CASE("waiting bodies are counted by peer") {
+    Outbox outbox;
+    outbox.set_batching(other, true);
+    outbox.add(peer) += "one";
+    outbox.add(peer) += "two";
+    outbox.add(other) += "three";
+    outbox.add(other) += "four";
+    CHECK(outbox.waiting_bodies(peer) == 2);
+    CHECK(outbox.waiting_bodies(other) == 1);
+    CHECK(outbox.waiting_bodies(later) == 0);
+    outbox.pop_front(peer);
+    CHECK(outbox.waiting_bodies(peer) == 1);
+    outbox.forget(peer);
+    CHECK(outbox.waiting_bodies(peer) == 0);
+}
+
 TEST_CASE("a peer is dirty once for all that was added since the last time") {
     Outbox outbox;
     outbox.add(peer) += "one";
