@@ -218,11 +218,11 @@ void WorkerSession::on_message(const MessageView& message, HeldBodies::Index bod
 
 void WorkerSession::on_notification(const MessageView& message, TimePoint now) {
     if (message.method == "rpc.heartbeat") return;  // that it came is all that it says
+    if (message.method == "rpc.credit") return on_credit(message.params);
     if (message.method == "rpc.cancel") return on_cancel(message.params);
     if (message.method == "rpc.register_again") return on_register_again(now);
     if (message.method == "rpc.drain") return leave(now);
     if (message.method == "rpc.left" && leaving_) return left();
-    // rpc.credit is for streams, which this worker does not offer yet.
     ++counters_.unexpected_messages;
 }
 

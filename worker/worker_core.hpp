@@ -28,6 +28,7 @@
 #include "worker/capacity.hpp"
 #include "worker/held_bodies.hpp"
 #include "worker/registration.hpp"
+#include "worker/waiting_calls.hpp"
 
 namespace rpcbroker {
 
@@ -60,11 +61,21 @@ struct SessionEvent {
         unreachable,     ///< no connection or no answer for a while; told at once and then rarely
         lost,            ///< the registration is no longer good; `detail`: why. A new one is on its way
         call_cancelled,  ///< `slot`: the call, which still has to be finished
+        call_credited,   ///< `slot`: a call that had no credit for stream items, and has some now
         left,            ///< no more calls come from this broker
     };
     What what = What::registered;
     std::string detail;
     std::uint32_t slot = 0;
+};
+
+/// What became of a stream item, or would.
+enum class ItemSent : std::uint8_t {
+    yes,
+    no_credit,  ///< the caller takes no more just now: try again after `call_credited`
+    no_room,    ///< too much waits to be sent: try again when some of it was
+    unwanted,   ///< nobody waits for it any more: the call was cancelled, or is of an earlier registration
+    too_large,  ///< over the broker's max_message
 };
 
 /// Counts since the start.
@@ -78,6 +89,7 @@ struct SessionCounters {
     std::uint64_t dropped = 0;         ///< not started, of a registration that is no longer good
     std::uint64_t stale_outcomes = 0;  ///< of calls of such a registration
     std::uint64_t registrations = 0;   ///< that were sent
+    std::uint64_t items = 0;           ///< of streams
 };
 
 /// Not thread-safe. `now` never goes back from one call to the next.
@@ -89,6 +101,8 @@ public:
     static constexpr Duration default_heartbeat = std::chrono::milliseconds{500};
     /// A broker, like a worker, is lost after so many silent heartbeats.
     static constexpr int silent_heartbeats = 3;
+    /// Stream items are taken while less than this waits to be sent, so that a fast handler cannot fill the memory.
+    static constexpr std::size_t most_waiting_bytes = std::size_t{256} << 10;
 
     WorkerSession(SessionOptions options, TimePoint now);
 
@@ -111,6 +125,14 @@ public:
     /// moved from where it is large; one over the broker's max_message becomes RESOURCE_EXHAUSTED. The outcome of a call
     /// of an earlier registration is dropped.
     void finish(const Call& call, std::string& response);
+
+    // Streams: items of a call that is running, before its finish().
+
+    /// Sends an item, which takes one of the call's credit. `item` is a whole message, begin_item() and the value; it is
+    /// moved from where it is large, and stays as it is where it is not sent.
+    ItemSent send_item(const Call& call, std::string& item);
+    /// What send_item() would say of a small item.
+    [[nodiscard]] ItemSent may_send_item(const Call& call) const noexcept;
 
     // Room.
 
@@ -139,20 +161,12 @@ public:
 
 private:
     enum class State : std::uint8_t { closed, registering, refused, registered };
-    struct Waiting {
-        std::uint32_t msgid = 0;
-        HeldBodies::Index body = 0;
-        std::string_view method;
-        std::string_view params;
-        OptionsView options;
-        TimePoint arrived;
-        std::optional<TimePoint> deadline;
-        bool returnable = true;
-    };
     struct Running {
         std::uint32_t msgid = 0;
         HeldBodies::Index body = 0;
-        bool current = false;  ///< the broker waits for its outcome
+        std::uint64_t credit = 0;  ///< stream items that it may still send
+        bool streams = false;      ///< the caller takes stream items at all
+        bool current = false;      ///< the broker waits for its outcome
         bool cancelled = false;
     };
 
@@ -172,11 +186,14 @@ private:
     void on_notification(const MessageView& message, TimePoint now);
     void on_request(const MessageView& message, HeldBodies::Index body, TimePoint now);
     void on_cancel(std::string_view params);
+    void on_credit(std::string_view params);
     void on_register_again(TimePoint now);
 
-    bool cancel_waiting(std::uint32_t msgid);
+    void cancel_waiting(std::uint32_t msgid);
     void cancel_running(std::uint32_t slot);
-    Call start(const Waiting& waiting, TimePoint now);
+    [[nodiscard]] std::optional<std::uint32_t> find_running(std::uint32_t msgid) const noexcept;
+    void add_credit(std::uint32_t slot, std::uint64_t credit);
+    Call start(const WaitingCall& waiting, TimePoint now);
     void settle(std::uint32_t slot);
     [[nodiscard]] bool may_return(const MessageView& message) const;
     void return_waiting();
@@ -186,6 +203,7 @@ private:
     void send_heartbeat();
     void notify(std::string_view method, std::string_view params);
     void answer(std::uint32_t msgid, const Error& error);
+    void send(std::string& message);
     void event(SessionEvent::What what, std::string detail = {}, std::uint32_t slot = 0);
 
     SessionOptions options_;
@@ -216,7 +234,7 @@ private:
     std::uint32_t announced_ = 0;
 
     HeldBodies bodies_;
-    std::deque<Waiting> waiting_;
+    WaitingCalls waiting_;
     std::vector<Running> running_;  ///< by slot
     std::vector<std::uint32_t> free_slots_;
     std::uint32_t running_count_ = 0;  ///< all of them
@@ -226,5 +244,7 @@ private:
 
 /// Begins a response that says what came of a call; exactly one MessagePack value must follow.
 void begin_result(std::string& out, std::uint32_t msgid);
+/// Begins a stream item; exactly one MessagePack value must follow.
+void begin_item(std::string& out, std::uint32_t msgid);
 
 }  // namespace rpcbroker

@@ -49,9 +49,10 @@ void WorkerSession::on_request(const MessageView& message, HeldBodies::Index bod
     } else if (message.bad_option) {
         answer(message.msgid, not_run(Code::invalid_argument, message.bad_option));
     } else {
-        Waiting& call = waiting_.emplace_back();
-        call = {message.msgid, body, message.method, message.params, message.options, now, {}, may_return(message)};
+        WaitingCall call{message.msgid, body, message.method,     message.params, message.options,
+                         now,           {},   may_return(message)};
         if (message.options.timeout_ms) call.deadline = now + timeout_of(*message.options.timeout_ms);
+        waiting_.push(call);
         bodies_.hold(body);
     }
 }
@@ -68,20 +69,17 @@ void WorkerSession::on_cancel(std::string_view params) {
         ++counters_.unexpected_messages;
         return;
     }
-    if (cancel_waiting(*msgid)) return;
-    for (std::uint32_t slot = 0; slot < running_.size(); ++slot) {
-        if (running_[slot].current && running_[slot].msgid == *msgid) cancel_running(slot);
-    }
+    if (const auto slot = find_running(*msgid)) return cancel_running(*slot);
+    cancel_waiting(*msgid);
 }
 
-bool WorkerSession::cancel_waiting(std::uint32_t msgid) {
-    const auto found = std::ranges::find(waiting_, msgid, &Waiting::msgid);
-    if (found == waiting_.end()) return false;
-    bodies_.release(found->body);
-    waiting_.erase(found);
+void WorkerSession::cancel_waiting(std::uint32_t msgid) {
+    WaitingCall* call = waiting_.find(msgid);
+    if (!call) return;
+    bodies_.release(call->body);
+    waiting_.remove(*call);
     ++counters_.cancelled;
     answer(msgid, not_run(Code::cancelled, "cancelled before it was started"));
-    return true;
 }
 
 void WorkerSession::cancel_running(std::uint32_t slot) {
@@ -91,8 +89,7 @@ void WorkerSession::cancel_running(std::uint32_t slot) {
 /// The broker waits for none of them any more.
 void WorkerSession::forget_calls() {
     counters_.dropped += waiting_.size();
-    for (const auto& call : waiting_) bodies_.release(call.body);
-    waiting_.clear();
+    for (const auto& call : waiting_.take_all()) bodies_.release(call.body);
     for (std::uint32_t slot = 0; slot < running_.size(); ++slot) {
         if (!std::exchange(running_[slot].current, false)) continue;
         --current_count_;
@@ -105,8 +102,7 @@ void WorkerSession::forget_calls() {
 std::optional<Call> WorkerSession::next_call(TimePoint now) {
     observe(now);
     while (state_ == State::registered && !waiting_.empty()) {
-        const Waiting next = std::move(waiting_.front());
-        waiting_.pop_front();
+        const WaitingCall next = waiting_.pop();
         if (!next.deadline || now < *next.deadline) return start(next, now);
         bodies_.release(next.body);
         ++counters_.expired;
@@ -115,14 +111,15 @@ std::optional<Call> WorkerSession::next_call(TimePoint now) {
     return std::nullopt;
 }
 
-Call WorkerSession::start(const Waiting& waiting, TimePoint now) {
+Call WorkerSession::start(const WaitingCall& waiting, TimePoint now) {
     if (free_slots_.empty()) {
         free_slots_.push_back(static_cast<std::uint32_t>(running_.size()));
         running_.emplace_back();
     }
     const std::uint32_t slot = free_slots_.back();
     free_slots_.pop_back();
-    running_[slot] = {waiting.msgid, waiting.body, true, false};
+    const auto& stream = waiting.options.stream;
+    running_[slot] = {waiting.msgid, waiting.body, stream.value_or(0), stream.has_value(), true, false};
     ++running_count_;
     ++current_count_;
     ++counters_.calls;
@@ -136,13 +133,27 @@ void WorkerSession::finish(const Call& call, std::string& response) {
         ++counters_.stale_outcomes;
     } else if (response.size() > max_message_) {
         answer(call.msgid, too_large(response.size(), max_message_));
-    } else if (response.size() > Outbox::batch_bytes) {
-        outbox_.add_large(broker, {}, Body{std::move(response)});
-        response = {};
     } else {
-        outbox_.add(broker).append(response);
+        send(response);
     }
     settle(call.slot);
+}
+
+/// A whole message, moved from where it is large.
+void WorkerSession::send(std::string& message) {
+    if (message.size() > Outbox::batch_bytes) {
+        outbox_.add_large(broker, {}, Body{std::move(message)});
+        message = {};
+    } else {
+        outbox_.add(broker).append(message);
+    }
+}
+
+std::optional<std::uint32_t> WorkerSession::find_running(std::uint32_t msgid) const noexcept {
+    for (std::uint32_t slot = 0; slot < running_.size(); ++slot) {
+        if (running_[slot].current && running_[slot].msgid == msgid) return slot;
+    }
+    return std::nullopt;
 }
 
 /// The call is over: its bytes and its slot are free.
@@ -171,8 +182,8 @@ bool WorkerSession::give_back(TimePoint now) {
 
 std::optional<TimePoint> WorkerSession::give_back_at() const {
     if (state_ != State::registered) return std::nullopt;
-    const auto first = std::ranges::find_if(waiting_, &Waiting::returnable);
-    if (first == waiting_.end()) return std::nullopt;
+    const WaitingCall* first = waiting_.first_returnable();
+    if (!first) return std::nullopt;
     return first->arrived + Capacity::patience;
 }
 
@@ -195,21 +206,19 @@ void WorkerSession::send_heartbeat() {
 }
 
 void WorkerSession::return_waiting() {
-    std::deque<Waiting> kept;
-    scratch_.clear();
-    const auto returned = static_cast<std::size_t>(std::ranges::count_if(waiting_, &Waiting::returnable));
+    const auto returned = waiting_.returnable();
     if (returned == 0) return;
+    scratch_.clear();
     Packer packer{scratch_};
     packer.array(1).array(returned);
-    for (auto& call : waiting_) {
+    for (auto& call : waiting_.take_all()) {
         if (call.returnable) {
             packer.fixed_u32(call.msgid);
             bodies_.release(call.body);
         } else {
-            kept.push_back(std::move(call));
+            waiting_.push(call);
         }
     }
-    waiting_ = std::move(kept);
     counters_.returned += returned;
     notify("rpc.return", scratch_);
 }

@@ -67,6 +67,11 @@ public:
         Packer{params}.array(1).unsigned_integer(msgid);
         notify("rpc.cancel", params);
     }
+    void credit(std::uint32_t msgid, std::uint64_t items) {
+        std::string params;
+        Packer{params}.array(2).unsigned_integer(msgid).unsigned_integer(items);
+        notify("rpc.credit", params);
+    }
     /// Answers the latest rpc.register.
     void answer(std::string_view worker = "w1", std::string_view broker = "b1", std::uint64_t heartbeat_ms = 500,
                 std::uint64_t max_message = 1 << 20) {
@@ -117,11 +122,12 @@ public:
     }
     /// Those since the last time: "registered w1", "call_cancelled 0".
     Texts events() {
-        static constexpr std::string_view names[]{"registered", "refused",        "unreachable",
-                                                  "lost",       "call_cancelled", "left"};
+        using What = SessionEvent::What;
+        static constexpr std::string_view names[]{"registered",     "refused",       "unreachable", "lost",
+                                                  "call_cancelled", "call_credited", "left"};
         Texts texts;
         while (const auto event = session.next_event()) {
-            const bool of_call = event->what == SessionEvent::What::call_cancelled;
+            const bool of_call = event->what == What::call_cancelled || event->what == What::call_credited;
             const auto detail = of_call ? std::to_string(event->slot) : event->detail;
             texts.push_back(std::string{names[static_cast<std::size_t>(event->what)]} +
                             (detail.empty() ? "" : " " + detail));
@@ -136,6 +142,13 @@ public:
         begin_result(response, call.msgid);
         response += result;
         session.finish(call, response);
+    }
+
+    ItemSent send_item(const Call& call, std::string_view item) {
+        std::string message;
+        begin_item(message, call.msgid);
+        message += item;
+        return session.send_item(call, message);
     }
 
     TimePoint now{1h};
