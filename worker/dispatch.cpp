@@ -20,8 +20,7 @@ Error said_by_handler(const Error& error) {
 namespace {
 
 Result<void> call_handler(const Method& method, detail::RunningCall& running, std::string& out) try {
-    Context context{running};
-    return method.handler->call(context, running.call.params, out);
+    return method.handler->call(running, running.call.params, out);
 } catch (const Error& error) {
     return detail::said_by_handler(error);
 } catch (const std::exception& exception) {
@@ -37,9 +36,15 @@ Error no_such_method(const Registry& registry, std::string_view method) {
     return {Code::unimplemented, text, By::worker, Ran::no};
 }
 
+Error no_stream_wanted(std::string_view method) {
+    return {Code::invalid_argument, std::string{method} + " sends a stream: it is to be called with the option stream",
+            By::worker, Ran::no};
+}
+
 Result<void> run(const Registry& registry, detail::RunningCall& running, std::string& response) {
     const Method* method = registry.find(running.call.method);
     if (!method) return no_such_method(registry, running.call.method);
+    if (method->signature.stream && !running.call.options.stream) return no_stream_wanted(running.call.method);
     begin_result(response, running.call.msgid);
     auto outcome = call_handler(*method, running, response);
     running.cancellation.end();

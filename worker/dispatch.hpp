@@ -1,6 +1,7 @@
 // Runs the handler of one call and writes the response, whatever the handler does.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "worker/cancellation.hpp"
@@ -11,11 +12,29 @@ namespace rpcbroker {
 
 namespace detail {
 
+/// Where a running call's stream items go. Of the handler's thread. `item` is a whole message, and is left as it is when
+/// it is not sent.
+class ItemSink {
+public:
+    ItemSink() = default;
+    virtual ~ItemSink() = default;
+    ItemSink(const ItemSink&) = delete;
+    ItemSink& operator=(const ItemSink&) = delete;
+
+    /// Waits for credit and room.
+    virtual ItemSent send(std::string& item) = 0;
+    virtual ItemSent try_send(std::string& item) = 0;
+    /// Whether an item could be sent, at the end of the wait.
+    virtual bool wait_for_credit(std::chrono::nanoseconds duration) = 0;
+};
+
 /// A call on a thread: what Context shows of it.
 struct RunningCall {
     Call call;
     Cancellation cancellation;
     std::string worker_name;
+    ItemSink* items = nullptr;  ///< must be there when a method streams
+    std::string item;           ///< the one that is being sent
 };
 
 }  // namespace detail

@@ -87,6 +87,10 @@ locale_t unicode() {
 
 Error invalid_utf8() { return {Code::invalid_argument, "parameter 1 (text) is not valid UTF-8"}; }
 
+Error negative(const std::string& name, std::int64_t value) {
+    return {Code::invalid_argument, "parameter 1 (" + name + "): expected 0 or more, got " + std::to_string(value)};
+}
+
 std::string all_codes() {
     std::string names;
     for (int code = 0; code < code_count; ++code) {
@@ -140,9 +144,17 @@ Result<std::string> upper(std::string_view text) {
 
 Result<std::int64_t> sleep(Context& context, std::int64_t ms) {
     constexpr std::int64_t longest = 1000LL * 60 * 60 * 24 * 365;
-    if (ms < 0) return Error{Code::invalid_argument, "parameter 1 (ms): expected 0 or more, got " + std::to_string(ms)};
+    if (ms < 0) return negative("ms", ms);
     if (context.wait_for(std::chrono::milliseconds{std::min(ms, longest)})) return ms;
     return Error{Code::cancelled, "cancelled while it slept"};
+}
+
+Result<std::int64_t> range(StreamContext<std::int64_t>& stream, std::int64_t n) {
+    if (n < 0) return negative("n", n);
+    for (std::int64_t i = 0; i < n; ++i) {
+        if (!stream.send(i)) return Error{Code::cancelled, "cancelled after " + std::to_string(i) + " items"};
+    }
+    return n;
 }
 
 Result<void> fail(std::string_view code, const std::string& message) {
@@ -162,6 +174,7 @@ void serve(Service& service) {
         .method("Upper", upper, about("text in capitals", {"text"}))
         .method("Sleep", sleep, about("ms, after that time; ends early when cancelled", {"ms"}, false))
         .method("Fail", fail, about("fails with that code and message", {"code", "message"}, false))
+        .method("Range", range, about("a stream of 0 to n - 1, then n", {"n"}))
         .method("Whoami", whoami, about("the worker's name, process id and host", {}));
 }
 

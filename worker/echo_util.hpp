@@ -20,6 +20,8 @@ Result<std::string> reverse(std::string_view text);
 Result<std::string> upper(std::string_view text);
 /// Returns `ms` after that time; CANCELLED as soon as the call is, INVALID_ARGUMENT for a time that is negative.
 Result<std::int64_t> sleep(Context& context, std::int64_t ms);
+/// Sends 0 to n - 1 and returns n; CANCELLED as soon as the call is, INVALID_ARGUMENT for a negative n.
+Result<std::int64_t> range(StreamContext<std::int64_t>& stream, std::int64_t n);
 /// The error that it is told to be; INVALID_ARGUMENT for a code that is none.
 Result<void> fail(std::string_view code, const std::string& message);
 

@@ -25,7 +25,7 @@ void append_method(Packer& packer, const std::string& name, const Method& method
     packer.string("result").string(method.signature.result);
     packer.string("doc").string(method.options.doc);
     packer.string("idempotent").boolean(method.options.idempotent);
-    packer.string("stream").boolean(false);
+    packer.string("stream").boolean(method.signature.stream);
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 #include "worker/runtime.hpp"
 
 #include <algorithm>
-#include <thread>
+
+#include "worker/runtime_thread.hpp"
 
 namespace rpcbroker {
 namespace {
@@ -19,13 +20,6 @@ constexpr Duration blocked_pause = 5ms;
 
 }  // namespace
 
-struct Runtime::Thread {
-    detail::RunningCall running;
-    Link* link = nullptr;  ///< where the call that runs came from; null: none runs
-    std::string response;
-    std::thread thread;
-};
-
 Runtime::Runtime(transport::Context context, const Registry& registry, RuntimeOptions options)
     : context_(std::move(context)), registry_(registry), options_(std::move(options)) {}
 
@@ -38,10 +32,7 @@ void Runtime::stop() noexcept {
 
 void Runtime::run() {
     connect();
-    for (unsigned i = 0; i <= options_.threads; ++i) {
-        threads_.push_back(std::make_unique<Thread>());
-        threads_.back()->running.worker_name = options_.name;
-    }
+    for (unsigned i = 0; i <= options_.threads; ++i) threads_.push_back(std::make_unique<Thread>(*this));
     for (auto& each : threads_) {
         if (each == threads_.front()) continue;
         each->thread = std::thread{[this, self = each.get()] { serve_guarded(*self); }};
@@ -93,6 +84,7 @@ void Runtime::end(std::exception_ptr problem) noexcept {
     if (problem && !problem_) problem_ = std::move(problem);
     done_ = true;
     work_.notify_all();
+    for (auto& each : threads_) each->may_send.notify_one();
     watchdog_.set({});
     wakeup_.signal();
 }
@@ -111,7 +103,7 @@ void Runtime::turn(Thread& self, Lock& lock) {
     deliver_events(lock);
     flush();
     active |= run_some(self, lock);
-    if (owner_ != &self) return;
+    if (owner_ != &self) return wake_owner();
     flush();
     if (finished(now)) {
         end(nullptr);
@@ -134,6 +126,7 @@ bool Runtime::receive(TimePoint now) {
 
 void Runtime::flush() {
     for (auto& link : links_) link->flush();
+    make_room();
 }
 
 bool Runtime::finished(TimePoint now) {
@@ -168,7 +161,9 @@ void Runtime::wake_owner() {
     const auto wanted = [](auto& link) {
         return link->session().outbox().waiting_bytes() > 0 || link->session().finished();
     };
-    if (polling_ && std::ranges::any_of(links_, wanted)) wakeup_.signal();
+    if (!polling_ || !std::ranges::any_of(links_, wanted)) return;
+    polling_ = false;
+    wakeup_.signal();
 }
 
 // ---- calls
@@ -240,7 +235,7 @@ void Runtime::rest(Lock& lock) {
     --idle_;
 }
 
-/// Sleeps until the owner has been away for too long.
+/// Sleeps until the owner has been away for too long, or there is none any more.
 void Runtime::stand_by(Lock& lock) {
     stood_by_ = true;
     for (bool overdue = false; !overdue && !done_;) {
@@ -248,9 +243,8 @@ void Runtime::stand_by(Lock& lock) {
         watchdog_.wait();
         lock.lock();
         watching_ = false;
-        if (!owner_away_) continue;
-        overdue = Clock::now() - owner_left_ >= longest_absence;
-        if (!overdue) watch_owner(owner_left_);
+        overdue = !owner_ || (owner_away_ && Clock::now() - owner_left_ >= longest_absence);
+        if (owner_away_ && !overdue) watch_owner(owner_left_);
     }
     stood_by_ = false;
 }
@@ -288,16 +282,27 @@ void Runtime::collect_event(Link& link, SessionEvent event) {
     case SessionEvent::What::unreachable: return tell(WorkerEvent::What::unreachable);
     case SessionEvent::What::lost: return tell(WorkerEvent::What::lost);
     case SessionEvent::What::left: return tell(WorkerEvent::What::left);
-    case SessionEvent::What::call_cancelled: return cancel_call(link, event.slot);
+    case SessionEvent::What::call_cancelled: return cancel_call(thread_of(link, event.slot));
+    case SessionEvent::What::call_credited: return credit_call(thread_of(link, event.slot));
     }
 }
 
-void Runtime::cancel_call(const Link& link, std::uint32_t slot) {
-    for (auto& each : threads_) {
-        if (each->link != &link || each->running.call.slot != slot) continue;
-        auto& cancellation = each->running.cancellation;
-        cancelled_.emplace_back(&cancellation, cancellation.request());
-    }
+/// Null when the call is over.
+Runtime::Thread* Runtime::thread_of(const Link& link, std::uint32_t slot) const noexcept {
+    const auto found = std::ranges::find_if(
+        threads_, [&](const auto& each) { return each->link == &link && each->running.call.slot == slot; });
+    return found == threads_.end() ? nullptr : found->get();
+}
+
+void Runtime::cancel_call(Thread* thread) {
+    if (!thread) return;
+    auto& cancellation = thread->running.cancellation;
+    cancelled_.emplace_back(&cancellation, cancellation.request());
+    thread->may_send.notify_one();
+}
+
+void Runtime::credit_call(Thread* thread) {
+    if (thread) thread->may_send.notify_one();
 }
 
 void Runtime::deliver_events(Lock& lock) {

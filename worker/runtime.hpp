@@ -7,6 +7,7 @@
 //     in the handler has lost them when it comes back. So heartbeats never depend on a handler.
 //   - A thread comes out of a handler and finds the owner in one: it takes the sockets over, too.
 //   - Calls wait, and handlers are not small: another thread is woken to run some.
+//   - A handler is about to wait for credit for its stream: it hands the sockets over at once.
 // At most `threads` handlers run at once, on one thread more than that. One mutex guards everything; handlers, the
 // user's callbacks and waiting are outside it.
 #pragma once
@@ -82,6 +83,15 @@ private:
     void give_back(TimePoint now);
     void take_again();
 
+    // Stream items (runtime_streams.cpp).
+    ItemSent send_item(Thread& self, std::string& item);
+    ItemSent try_send_item(Thread& self, std::string& item);
+    bool wait_for_credit(Thread& self, std::chrono::nanoseconds duration);
+    void send_soon(Thread& self);
+    bool wait_to_send(Thread& self, Lock& lock, TimePoint end);
+    void hand_over();
+    void make_room();
+
     // Threads that have nothing to do.
     void rest(Lock& lock);
     void stand_by(Lock& lock);
@@ -91,7 +101,9 @@ private:
     // What is told.
     void collect_events();
     void collect_event(Link& link, SessionEvent event);
-    void cancel_call(const Link& link, std::uint32_t slot);
+    [[nodiscard]] Thread* thread_of(const Link& link, std::uint32_t slot) const noexcept;
+    void cancel_call(Thread* thread);
+    static void credit_call(Thread* thread);
     void deliver_events(Lock& lock);
 
     void end(std::exception_ptr problem) noexcept;
@@ -115,11 +127,12 @@ private:
     Thread* owner_ = nullptr;  ///< of the sockets
     bool owner_away_ = false;  ///< in a handler
     TimePoint owner_left_;     ///< when it last was at the sockets, if it is away
-    bool polling_ = false;     ///< the owner sleeps at the sockets
+    bool polling_ = false;     ///< the owner sleeps at the sockets, and nobody has woken it
     bool watching_ = false;    ///< the watchdog is set
     bool stood_by_ = false;    ///< a thread sleeps on the watchdog
     unsigned idle_ = 0;        ///< threads that sleep on `work_`
     std::condition_variable work_;
+    unsigned lacking_room_ = 0;  ///< handlers that wait until something was sent
     bool done_ = false;
     std::exception_ptr problem_;
 

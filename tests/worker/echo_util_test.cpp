@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "tests/worker/dispatch_harness.hpp"
+#include "tests/worker/fake_sink.hpp"
 
 using namespace rpcbroker;
 using namespace rpcbroker::test;
@@ -103,6 +103,31 @@ TEST_CASE("Sleep refuses a negative time") {
     CHECK(slept.error().message() == "parameter 1 (ms): expected 0 or more, got -1");
 }
 
+TEST_CASE("Range streams the numbers below n, and then n") {
+    StreamHarness harness;
+    echo_util::serve(harness.registry.service("EchoUtil"));
+    CHECK(harness.call("EchoUtil.Range", 3) == "response 7 nil 3");
+    CHECK(harness.sink.sent == Items{"item 7 0", "item 7 1", "item 7 2"});
+    CHECK(harness.call("EchoUtil.Range", 0) == "response 7 nil 0");
+    CHECK(harness.sink.sent.size() == 3);
+}
+
+TEST_CASE("Range stops when it is cancelled") {
+    StreamHarness harness;
+    harness.sink.credit = 5;
+    echo_util::serve(harness.registry.service("EchoUtil"));
+    CHECK(harness.call("EchoUtil.Range", std::numeric_limits<std::int64_t>::max()) == "response 7 CANCELLED nil");
+    CHECK(harness.error().message() == "cancelled after 5 items");
+    CHECK(harness.sink.sent.size() == 5);
+}
+
+TEST_CASE("Range refuses a negative number") {
+    StreamHarness harness;
+    echo_util::serve(harness.registry.service("EchoUtil"));
+    CHECK(harness.call("EchoUtil.Range", -1) == "response 7 INVALID_ARGUMENT nil");
+    CHECK(harness.error().message() == "parameter 1 (n): expected 0 or more, got -1");
+}
+
 TEST_CASE("EchoUtil offers what docs/PROTOCOL.md's examples call") {
     DispatchHarness harness;
     harness.running.worker_name = "me";
@@ -123,7 +148,7 @@ TEST_CASE("EchoUtil offers what docs/PROTOCOL.md's examples call") {
 TEST_CASE("all of EchoUtil but Sleep and Fail is idempotent, described and typed") {
     Registry registry;
     echo_util::serve(registry.service("EchoUtil"));
-    for (const auto* name : {"CountString", "Count", "Echo", "Reverse", "Upper", "Whoami", "Sleep", "Fail"}) {
+    for (const auto* name : {"CountString", "Count", "Echo", "Reverse", "Upper", "Range", "Whoami", "Sleep", "Fail"}) {
         CAPTURE(name);
         const Method* method = registry.find("EchoUtil." + std::string{name});
         REQUIRE(method);
@@ -134,6 +159,8 @@ TEST_CASE("all of EchoUtil but Sleep and Fail is idempotent, described and typed
     }
     CHECK(registry.find("EchoUtil.Count")->signature.params == std::vector<std::string>{"str", "str"});
     CHECK(registry.find("EchoUtil.Echo")->signature.result == "any");
+    CHECK(registry.find("EchoUtil.Range")->signature.result == "int");
+    CHECK(registry.find("EchoUtil.Range")->signature.stream);
     CHECK(registry.find("EchoUtil.Fail")->signature.result == "nil");
     CHECK(registry.find("EchoUtil.Whoami")->signature.result == "map");
 }

@@ -51,6 +51,8 @@ public:
 
     /// What came, but for heartbeats, a text a message.
     std::vector<std::string> log;
+    /// Where stream items go, if it is there, instead of into the log.
+    std::function<void(const MessageView&)> on_item;
     int heartbeats = 0;
     int registrations = 0;
 
@@ -91,10 +93,25 @@ public:
     void append(std::uint32_t msgid, std::string_view method, const A&... arguments) {
         append_call(bodies_, msgid, method, arguments...);
     }
+    /// A call that takes stream items.
+    template <class... A>
+    void stream(std::uint32_t msgid, std::uint32_t credit, std::string_view method, const A&... arguments) {
+        std::string params;
+        pack_params(params, arguments...);
+        RequestOptions options;
+        options.stream = credit;
+        append_request(bodies_, msgid, method, params, options);
+        send_bodies();
+    }
     void cancel(std::uint32_t msgid) {
         std::string params;
         pack_params(params, msgid);
         notify("rpc.cancel", params);
+    }
+    void credit(std::uint32_t msgid, std::uint32_t items) {
+        std::string params;
+        pack_params(params, msgid, items);
+        notify("rpc.credit", params);
     }
     void notify(std::string_view method, std::string_view params = "\x90") {
         append_notification(bodies_, method, params);
@@ -147,6 +164,7 @@ private:
             ++heartbeats;
             return;
         }
+        if (on_item && message.type == MessageType::stream_item) return on_item(message);
         log.push_back(show_message(message));
         if (message.method == "rpc.register") answer(message.msgid);
         if (message.method == "rpc.leave") notify("rpc.left");

@@ -55,6 +55,9 @@ public:
     /// As the broker that sent the call names this worker.
     [[nodiscard]] const std::string& worker_id() const noexcept;
 
+protected:
+    [[nodiscard]] detail::RunningCall& running() const noexcept { return *call_; }
+
 private:
     detail::RunningCall* call_;
 };

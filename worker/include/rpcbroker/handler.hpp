@@ -16,6 +16,12 @@
 namespace rpcbroker {
 
 class Context;
+template <class T>
+class StreamContext;
+
+namespace detail {
+struct RunningCall;
+}
 
 /// What dispatch sees of a method: MessagePack in, MessagePack out.
 class Handler {
@@ -27,13 +33,14 @@ public:
 
     /// `params` is the array of the call. Appends exactly one value to `out`, or says why not; may throw what the user's
     /// function throws. From several threads at once.
-    virtual Result<void> call(Context& context, std::string_view params, std::string& out) = 0;
+    virtual Result<void> call(detail::RunningCall& running, std::string_view params, std::string& out) = 0;
 };
 
 /// The C++ types of a handler as the wire names them: "str", "list<int>".
 struct Signature {
     std::vector<std::string> params;
-    std::string result;
+    std::string result;   ///< of a stream: the type of its items
+    bool stream = false;  ///< it sends items before its result
 };
 
 namespace detail {
@@ -75,39 +82,57 @@ Result<void> append_outcome(std::string& out, const Result<T>& result) {
     return {};
 }
 
-/// `with_context`: F takes a Context& before the parameters A.
-template <class F, class R, bool with_context, class... A>
+/// What a handler takes before the parameters of the call: nothing, a Context or a StreamContext<T>.
+struct Nothing {
+    explicit Nothing(RunningCall&) noexcept {}
+};
+
+/// The type of the items of a StreamContext.
+template <class First>
+struct ItemOf;
+template <class T>
+struct ItemOf<StreamContext<T>> {
+    using Value = T;
+};
+
+/// F takes a First& (unless that is Nothing) before the parameters A.
+template <class F, class R, class First, class... A>
 class TypedHandler final : public Handler {
 public:
     TypedHandler(F function, std::vector<std::string> names)
         : function_(std::move(function)), names_(std::move(names)) {}
 
     static Signature signature() {
-        return {{type_name<A>()...}, type_name<typename ResultOf<std::decay_t<R>>::Value>()};
+        std::vector<std::string> params{type_name<A>()...};
+        if constexpr (requires { typename ItemOf<First>::Value; })
+            return {std::move(params), type_name<typename ItemOf<First>::Value>(), true};
+        else
+            return {std::move(params), type_name<typename ResultOf<std::decay_t<R>>::Value>(), false};
     }
 
-    Result<void> call(Context& context, std::string_view params, std::string& out) override {
+    Result<void> call(RunningCall& running, std::string_view params, std::string& out) override {
         std::tuple<std::decay_t<A>...> arguments;
         if (const auto unpacked = unpack_params(params, arguments, names_); !unpacked) {
             return parameters_do_not_fit(unpacked.error());
         }
+        First first{running};
         if constexpr (std::is_void_v<R>) {
-            invoke(context, arguments, std::index_sequence_for<A...>{});
+            invoke(first, arguments, std::index_sequence_for<A...>{});
             return append_outcome(out, nullptr);
         } else {
-            return append_outcome(out, invoke(context, arguments, std::index_sequence_for<A...>{}));
+            return append_outcome(out, invoke(first, arguments, std::index_sequence_for<A...>{}));
         }
     }
 
 private:
     template <std::size_t... i>
-    R invoke([[maybe_unused]] Context& context, [[maybe_unused]] std::tuple<std::decay_t<A>...>& arguments,
+    R invoke([[maybe_unused]] First& first, [[maybe_unused]] std::tuple<std::decay_t<A>...>& arguments,
              std::index_sequence<i...>) {
         // As A&&: what is taken by value is moved, what is taken by reference is referred to.
-        if constexpr (with_context)
-            return std::invoke(function_, context, static_cast<A&&>(std::get<i>(arguments))...);
-        else
+        if constexpr (std::is_same_v<First, Nothing>)
             return std::invoke(function_, static_cast<A&&>(std::get<i>(arguments))...);
+        else
+            return std::invoke(function_, first, static_cast<A&&>(std::get<i>(arguments))...);
     }
 
     F function_;
@@ -119,11 +144,15 @@ template <class F, class AsFunction = decltype(std::function{std::declval<F>()})
 struct HandlerOf;
 template <class F, class R, class... A>
 struct HandlerOf<F, std::function<R(A...)>> {
-    using type = TypedHandler<F, R, false, A...>;
+    using type = TypedHandler<F, R, Nothing, A...>;
 };
 template <class F, class R, class... A>
 struct HandlerOf<F, std::function<R(Context&, A...)>> {
-    using type = TypedHandler<F, R, true, A...>;
+    using type = TypedHandler<F, R, Context, A...>;
+};
+template <class F, class R, class T, class... A>
+struct HandlerOf<F, std::function<R(StreamContext<T>&, A...)>> {
+    using type = TypedHandler<F, R, StreamContext<T>, A...>;
 };
 
 template <class F>

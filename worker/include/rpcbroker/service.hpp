@@ -9,6 +9,7 @@
 
 #include <rpcbroker/context.hpp>
 #include <rpcbroker/handler.hpp>
+#include <rpcbroker/stream_context.hpp>
 
 namespace rpcbroker {
 
@@ -23,9 +24,10 @@ struct MethodOptions {
 
 /// Made by Worker::service(), and lives as long as the worker.
 ///
-/// A handler is any callable that is not overloaded. It may take a Context& first; all else are the parameters of the
-/// call, of any type that convert.hpp knows (views such as std::string_view point into the message). It returns nothing,
-/// a value, or a Result of either. An Error that it returns or throws goes to the caller; of any other std::exception
+/// A handler is any callable that is not overloaded. It may take a Context& first, or a StreamContext<T>&, which makes
+/// the method one that streams (stream_context.hpp); all else are the parameters of the call, of any type that
+/// convert.hpp knows (views such as std::string_view point into the message). It returns nothing, a value, or a Result of
+/// either. An Error that it returns or throws goes to the caller; of any other std::exception
 /// the text goes, as INTERNAL. With WorkerOptions::threads over 1 it is called from several threads at once.
 ///
 /// All functions throw std::invalid_argument: for a name that is no method name or is taken already, and for names of
