@@ -1,6 +1,7 @@
 #include <rpcbroker/client.hpp>
 
 #include "client/client_runtime.hpp"
+#include "client/stream_reader.hpp"
 
 namespace rpcbroker {
 
@@ -35,6 +36,11 @@ Result<void> Client::notify_raw(std::string_view method, std::string_view params
     auto reply = runtime_->call({.method = method, .params = params, .options = options, .one_way = true});
     if (!reply) return std::move(reply).error();
     return {};
+}
+
+RawStream Client::stream_raw(std::string_view method, std::string_view params, const CallOptions& options) {
+    const NewCall call{.method = method, .params = params, .options = options};
+    return RawStream{std::make_unique<detail::StreamReader>(runtime_, call)};
 }
 
 void Client::close() { runtime_->close(); }

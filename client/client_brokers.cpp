@@ -169,7 +169,7 @@ void ClientSession::take_back_unsent(BrokerIndex broker) {
 }
 
 void ClientSession::end_lost(CallId id, Call& call, const std::string& reason, TimePoint now) {
-    if (!call.idempotent || now >= call.deadline)
+    if (!call.idempotent || call.stream || now >= call.deadline)
         return end(id, Error{Code::unavailable, reason + "; the call may have run", By::client, Ran::maybe});
     ++counters_.calls_run_again;
     call.sent_before = true;

@@ -63,6 +63,8 @@ CallId ClientSession::start(const NewCall& request, TimePoint now) {
     made.owner = request.owner;
     made.deadline = now + timeout;
     made.one_way = request.one_way;
+    made.stream = request.stream && !request.one_way;
+    made.credit = request.stream.value_or(0);
     made.idempotent = request.options.idempotent.value_or(false);
     const CallId id = calls_.add(std::move(made));
     if (auto error = refuse(request)) {
@@ -103,6 +105,7 @@ void ClientSession::encode(const NewCall& call, milliseconds timeout) {
     if (call.options.key) options.key = *call.options.key;
     options.worker = call.options.worker;
     options.timing = call.options.timing && !call.one_way;
+    if (!call.one_way) options.stream = call.stream;
     encoded_.clear();
     if (call.one_way)
         append_notification(encoded_, call.method, call.params, options);
@@ -154,7 +157,7 @@ void ClientSession::send(CallId id, Call& call, std::string& request, BrokerInde
         overwrite_u32(request.data() + msgid_at, call.msgid);
         if (link.in_flight++ == 0) expect_word(link, now);
     }
-    const bool may_be_sent_again = call.one_way || call.idempotent;
+    const bool may_be_sent_again = call.one_way || (call.idempotent && !call.stream);
     if (may_be_sent_again && &request != &call.request) keep(call, request);
     write(broker, request, may_be_sent_again);
     if (!may_be_sent_again) keep(call, {});
@@ -206,11 +209,24 @@ void ClientSession::cancel_all() {
     for (const CallId id : all) cancel(id);
 }
 
-void ClientSession::cancel_at_broker(const Call& call) {
-    if (!call.sent || call.one_way) return;
+void ClientSession::grant(CallId id, std::uint32_t items) {
+    Call* call = calls_.find(id);
+    if (!call || !call->stream || !call->sent) return;
+    call->credit += items;
+    tell_broker(*call, "rpc.credit", {call->msgid, items});
+}
+
+void ClientSession::tell_broker(const Call& call, std::string_view method,
+                                std::initializer_list<std::uint32_t> numbers) {
     std::string params;
-    Packer{params}.array(1).unsigned_integer(call.msgid);
-    append_notification(write_to(call.broker), "rpc.cancel", params);
+    Packer packer{params};
+    packer.array(numbers.size());
+    for (const auto number : numbers) packer.unsigned_integer(number);
+    append_notification(write_to(call.broker), method, params);
+}
+
+void ClientSession::cancel_at_broker(const Call& call) {
+    if (call.sent && !call.one_way) tell_broker(call, "rpc.cancel", {call.msgid});
 }
 
 void ClientSession::on_call_deadline(CallId id, TimePoint now) {

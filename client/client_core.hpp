@@ -1,7 +1,7 @@
 // The client's side of the protocol, as a state machine: its calls, and what it knows of its brokers.
 //
-// No I/O, no clock, no threads. A loop tells it what happened and when; it answers with bodies to send (next_outgoing)
-// and with outcomes (take_outcomes). Every call that was started ends exactly once, at the latest a quarter of a second
+// No I/O, no clock, no threads. A loop tells it what happened and when; it answers with bodies to send (next_outgoing),
+// with the items of streams (take_items) and with outcomes (take_outcomes). Every call that was started ends exactly once, at the latest a quarter of a second
 // after its deadline, whatever the brokers do. docs/PROTOCOL.md is the law; where it leaves room, it is filled here:
 //
 // - Calls wait in the client while no broker can take them: they were certainly not sent ("ran": "no").
@@ -9,12 +9,15 @@
 // - A broker that says rpc.goaway gets no new calls on that connection; where there is no other, calls wait.
 // - A broker that was silent for three heartbeats gets no calls until it has answered another rpc.hello.
 // - A request that was still in the outbox when its broker was lost was not sent, and waits again, idempotent or not.
+// - A stream that was sent is never run again: it ends with its broker, after the items that came. One to which more
+//   items come than were granted ends with INTERNAL. Items for any other call are counted and dropped.
 // - At its deadline a call that waits ends with UNAVAILABLE. One that was sent ends with DEADLINE_EXCEEDED if the
 //   broker has ever answered on that connection, else with UNAVAILABLE: what is there is hardly a broker.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
@@ -46,7 +49,16 @@ struct NewCall {
     std::string_view params;  ///< an array, as MessagePack
     const CallOptions& options;
     bool one_way = false;
-    void* owner = nullptr;  ///< never looked at: handed back with the outcome
+    /// The caller takes the items of a stream, and so many before it grants more. Nothing to a one-way call.
+    std::optional<std::uint32_t> stream{};
+    void* owner = nullptr;  ///< never looked at: handed back with items and the outcome
+};
+
+/// What came of a stream, as MessagePack.
+struct StreamItem {
+    CallId call = 0;
+    void* owner = nullptr;
+    std::string item;
 };
 
 /// How a call ended. A one-way call is well once it was handed to a connection.
@@ -58,7 +70,8 @@ struct Outcome {
 
 /// What was dropped, and what befell the brokers, counted by reason.
 struct ClientCounters {
-    std::uint64_t unknown_responses = 0;  ///< answers to calls that had ended, were never made, or went elsewhere
+    /// Answers and items to calls that had ended, were never made, or went elsewhere.
+    std::uint64_t unknown_responses = 0;
     std::uint64_t malformed_bodies = 0;
     std::uint64_t unexpected_messages = 0;  ///< well-formed, but nothing that a client is sent
     std::uint64_t brokers_lost = 0;         ///< closed, silent, restarted
@@ -84,6 +97,8 @@ public:
     /// Ends the call with CANCELLED and tells its broker. Nothing happens to one that has ended.
     void cancel(CallId call);
     void cancel_all();
+    /// So many more items may come. Nothing happens to a call that has ended, is no stream, or was not sent yet.
+    void grant(CallId call, std::uint32_t items);
 
     /// The connection is there: the broker is greeted, and calls that wait go out.
     void on_connected(BrokerIndex broker, TimePoint now);
@@ -101,6 +116,9 @@ public:
     Outgoing* next_outgoing(BrokerIndex broker);
     void on_sent(BrokerIndex broker);
 
+    /// What came of streams since the last call, in order. Take them before the outcomes: no item is younger than its
+    /// call's outcome.
+    std::vector<StreamItem> take_items() { return std::exchange(items_, {}); }
     /// What ended since the last call, in order.
     std::vector<Outcome> take_outcomes() { return std::exchange(outcomes_, {}); }
     [[nodiscard]] bool has_outcomes() const noexcept { return !outcomes_.empty(); }
@@ -112,8 +130,9 @@ public:
 private:
     struct Call {
         void* owner = nullptr;
-        std::string request;   ///< the whole message, while it waits or may have to be sent again
-        std::size_t held = 0;  ///< bytes of it, as held_bytes_ has them
+        std::string request;       ///< the whole message, while it waits or may have to be sent again
+        std::size_t held = 0;      ///< bytes of it, as held_bytes_ has them
+        std::uint64_t credit = 0;  ///< items of a stream that may still come
         TimePoint deadline{};
         Deadlines::Handle timer = Deadlines::none;
         BrokerIndex broker = 0;
@@ -121,6 +140,7 @@ private:
         bool sent = false;         ///< else it waits
         bool sent_before = false;  ///< to a broker that was lost
         bool one_way = false;
+        bool stream = false;
         bool idempotent = false;
         bool in_grace = false;
     };
@@ -164,6 +184,7 @@ private:
     void dispatch_waiting(TimePoint now);
     void on_call_deadline(CallId id, TimePoint now);
     void take_back(CallId id, Call& call);
+    void tell_broker(const Call& call, std::string_view method, std::initializer_list<std::uint32_t> numbers);
     void cancel_at_broker(const Call& call);
     void keep(Call& call, std::string request);
     void end(CallId id, Result<RawReply> reply);
@@ -186,7 +207,9 @@ private:
 
     // Messages (client_messages.cpp).
     void on_message(BrokerIndex broker, const MessageView& message, TimePoint now);
+    [[nodiscard]] CallId find_running(BrokerIndex broker, std::uint32_t msgid) noexcept;
     void on_response(BrokerIndex broker, const MessageView& message);
+    void on_stream_item(BrokerIndex broker, const MessageView& message);
     void on_hello_answer(BrokerIndex broker, const MessageView& message, TimePoint now);
     void on_hello_refused(BrokerIndex broker, std::string_view error);
     void on_notification(BrokerIndex broker, const MessageView& message, TimePoint now);
@@ -200,6 +223,7 @@ private:
     std::set<CallId> waiting_;                ///< in the order of their start
     Deadlines deadlines_;
     Outbox outbox_;
+    std::vector<StreamItem> items_;
     std::vector<Outcome> outcomes_;
     ClientCounters counters_;
     std::size_t held_bytes_ = 0;

@@ -72,20 +72,39 @@ void ClientSession::on_message(BrokerIndex broker, const MessageView& message, T
             on_response(broker, message);
         break;
     case MessageType::notification: on_notification(broker, message, now); break;
-    case MessageType::request:
-    case MessageType::stream_item: ++counters_.unexpected_messages; break;
+    case MessageType::stream_item: on_stream_item(broker, message); break;
+    case MessageType::request: ++counters_.unexpected_messages; break;
     }
 }
 
+/// The call under way there that a message is about; 0, and it is counted, when there is none.
+CallId ClientSession::find_running(BrokerIndex broker, std::uint32_t msgid) noexcept {
+    const CallId* found = msgids_.find(msgid);
+    if (found && calls_.find(*found)->broker == broker) return *found;
+    ++counters_.unknown_responses;
+    return 0;
+}
+
 void ClientSession::on_response(BrokerIndex broker, const MessageView& message) {
-    const CallId* found = msgids_.find(message.msgid);
-    if (!found || calls_.find(*found)->broker != broker) {
-        ++counters_.unknown_responses;
-        return;
-    }
-    const CallId id = *found;
+    const CallId id = find_running(broker, message.msgid);
+    if (id == 0) return;
     if (!is_nil(message.error)) return end(id, read_error(message.error));
     end(id, RawReply{std::string{message.result}, std::string{message.timing}});
+}
+
+void ClientSession::on_stream_item(BrokerIndex broker, const MessageView& message) {
+    const CallId id = find_running(broker, message.msgid);
+    if (id == 0) return;
+    Call& call = *calls_.find(id);
+    if (!call.stream) {
+        ++counters_.unexpected_messages;
+    } else if (call.credit == 0) {
+        cancel_at_broker(call);
+        end(id, Error{Code::internal, "more stream items came than were granted", By::client, Ran::maybe});
+    } else {
+        --call.credit;
+        items_.push_back({id, call.owner, std::string{message.result}});
+    }
 }
 
 /// Calls that were under way when another broker took this one's place ended when this hello was said; those under way

@@ -11,6 +11,11 @@ constexpr std::chrono::milliseconds retry_sending{2};
 
 Error closed_error() { return Error{Code::cancelled, "the client is closed", By::client, Ran::no}; }
 
+/// By this client's caller, not by the broker.
+bool is_cancelled(const Result<RawReply>& reply) {
+    return !reply && reply.error().code() == Code::cancelled && reply.error().by() == By::client;
+}
+
 }  // namespace
 
 ClientRuntime::ClientRuntime(ClientOptions options, const transport::Context& context)
@@ -54,6 +59,14 @@ void ClientRuntime::wake_driver() noexcept {
     sockets_->wake();
 }
 
+/// With the last call, the last reason to drive may have gone; what is to be sent is sent all the same.
+void ClientRuntime::flush() {
+    if (driving_)
+        wake_driver();
+    else
+        sockets_->send(session_);
+}
+
 bool ClientRuntime::ready(const PendingCall& call) {
     const Lock lock{mutex_};
     return call.done;
@@ -66,16 +79,16 @@ bool ClientRuntime::wait(PendingCall& call, std::optional<TimePoint> until) {
 
 bool ClientRuntime::wait(Lock& lock, PendingCall& call, std::optional<TimePoint> until) {
     ++inside_;
-    while (!call.done && !(until && Clock::now() >= *until)) {
+    while (!call.settled() && !(until && Clock::now() >= *until)) {
         if (driving_)
             wait_for_driver(lock, call, until);
         else
-            drive(lock, until, [&call] { return call.done; });
+            drive(lock, until, [&call] { return call.settled(); });
     }
     --inside_;
     // The driving may have been handed to this thread just when it needed it no more.
     if (!driving_) pass_on();
-    return call.done;
+    return call.settled();
 }
 
 void ClientRuntime::wait_for_driver(Lock& lock, PendingCall& call, std::optional<TimePoint> until) {
@@ -119,8 +132,15 @@ std::optional<Duration> ClientRuntime::turn(std::optional<TimePoint> until) {
 }
 
 void ClientRuntime::hand_out() {
+    for (auto& item : session_.take_items()) hand_out(std::move(item));
     if (!session_.has_outcomes()) return;
     for (auto& outcome : session_.take_outcomes()) hand_out(std::move(outcome));
+}
+
+void ClientRuntime::hand_out(StreamItem item) {
+    auto& call = *static_cast<PendingCall*>(item.owner);
+    call.items.push_back(std::move(item.item));
+    if (call.items.size() == 1) call.changed.notify_all();
 }
 
 void ClientRuntime::hand_out(Outcome outcome) {
@@ -128,6 +148,10 @@ void ClientRuntime::hand_out(Outcome outcome) {
     const auto keep_alive = std::exchange(call.self, nullptr);
     if (keep_alive) --asynchronous_;
     call.done = true;
+    if (is_cancelled(outcome.reply)) {
+        call.cancelled = true;
+        call.items.clear();
+    }
     if (call.callback) {
         callbacks_.push_back({std::exchange(call.callback, nullptr), std::move(outcome.reply)});
         background_work_.notify_one();
@@ -152,7 +176,7 @@ void ClientRuntime::cancel(const PendingCall& call) {
     if (call.done) return;
     session_.cancel(call.id);
     hand_out();
-    wake_driver();
+    flush();
 }
 
 void ClientRuntime::close() {
@@ -164,6 +188,21 @@ void ClientRuntime::close(const Lock&) {
     closed_ = true;
     session_.cancel_all();
     hand_out();
+    flush();
+}
+
+std::optional<Result<RawReply>> ClientRuntime::take_items(PendingCall& call, std::vector<std::string>& items) {
+    Lock lock{mutex_};
+    wait(lock, call, std::nullopt);
+    if (call.items.empty()) return std::exchange(call.reply, std::nullopt);
+    items.swap(call.items);
+    return std::nullopt;
+}
+
+void ClientRuntime::grant(const PendingCall& call, std::uint32_t items) {
+    const Lock lock{mutex_};
+    if (call.done) return;
+    session_.grant(call.id, items);
     wake_driver();
 }
 

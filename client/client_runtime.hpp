@@ -6,13 +6,16 @@
 // background thread takes the driving when it is free; it also runs all callbacks, outside the mutex.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -24,14 +27,19 @@
 
 namespace rpcbroker::detail {
 
-/// A call between its caller and the runtime. Guarded by the runtime's mutex.
+/// A call between its caller and the runtime. Guarded by the runtime's mutex, but for `cancelled`.
 struct PendingCall {
     CallId id = 0;
     std::optional<Result<RawReply>> reply;  ///< has a value from the end of the call until it is taken
     bool done = false;
-    bool taken = false;  ///< by result() or then()
+    bool taken = false;                  ///< by result() or then()
+    std::vector<std::string> items;      ///< of a stream: came, and not taken by its reader
+    std::atomic<bool> cancelled{false};  ///< by the client: what a stream's reader has taken already is worth nothing
     RawFuture::Callback callback;
-    std::condition_variable changed;    ///< done, or the driving is handed over
+    std::condition_variable changed;  ///< items, done, or the driving is handed over
+
+    /// Whether who waits for it has something to take.
+    [[nodiscard]] bool settled() const noexcept { return done || !items.empty(); }
     std::shared_ptr<PendingCall> self;  ///< of an asynchronous call while it is under way: the session points here
 };
 
@@ -44,9 +52,13 @@ public:
     std::shared_ptr<PendingCall> start(const NewCall& call);
 
     bool ready(const PendingCall& call);
-    /// Whether it is done. Nothing as `until`: it is done when this returns.
+    /// Whether it is settled. Nothing as `until`: it is when this returns.
     bool wait(PendingCall& call, std::optional<TimePoint> until);
     void cancel(const PendingCall& call);
+    /// Of a stream: waits until there are items and moves all of them into `items`, which is empty; or gives its end.
+    std::optional<Result<RawReply>> take_items(PendingCall& call, std::vector<std::string>& items);
+    /// So many more items may come.
+    void grant(const PendingCall& call, std::uint32_t items);
     /// Ends all calls, and refuses new ones.
     void close();
     Result<RawReply> take(PendingCall& call);
@@ -70,7 +82,9 @@ private:
     std::optional<Duration> turn(std::optional<TimePoint> until);
     void close(const Lock& lock);
     void wake_driver() noexcept;
+    void flush();
     void hand_out();
+    void hand_out(StreamItem item);
     void hand_out(Outcome outcome);
     void pass_on();
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,7 +19,8 @@
 namespace rpcbroker::test {
 
 /// Answers rpc.hello and rpc.heartbeat; "T.Echo" with its first parameter; "T.Fail" with ABORTED; everything else
-/// never. Counts what it is sent, by method.
+/// never. Counts what it is sent, by method. Streams, with credit: "T.Count" n items 1, 2, … n, and returns n;
+/// "T.Break" n, the same but for its end, which is ABORTED; "T.Flood" one item more than it may.
 class FakeBroker {
 public:
     explicit FakeBroker(transport::Context context, const std::string& endpoint = "tcp://127.0.0.1:*")
@@ -40,6 +42,9 @@ public:
 
     /// From now on it reads, and says nothing.
     void fall_silent() { silent_ = true; }
+
+    /// Of all streams, ever.
+    [[nodiscard]] int items_sent() const noexcept { return items_sent_; }
 
     /// Waits until so many messages of this method were sent to it, ever.
     void wait_for(const std::string& method, std::size_t count = 1) {
@@ -84,7 +89,7 @@ private:
     void answer(const MessageView& message, std::string& out) {
         if (message.method == "rpc.hello") {
             std::string hello;
-            Packer{hello}.map(2).string("broker").string(endpoint_).string("heartbeat").unsigned_integer(50);
+            Packer{hello}.map(2).string("broker").string(endpoint_).string("heartbeat").unsigned_integer(150);
             append_result(out, message.msgid, hello);
         } else if (message.method == "rpc.heartbeat") {
             std::string id;
@@ -96,7 +101,50 @@ private:
             append_result(out, message.msgid, params.rest());
         } else if (message.method == "T.Fail") {
             append_error(out, message.msgid, Error{Code::aborted, "as you wish"});
+        } else if (message.options.stream) {
+            begin_stream(message);
+            pump(message.msgid, out);
+        } else if (message.method == "rpc.credit") {
+            Unpacker params{message.params};
+            params.take_array();
+            const auto msgid = static_cast<std::uint32_t>(*params.take_unsigned());
+            if (!streams_.contains(msgid)) return;
+            streams_[msgid].credit += *params.take_unsigned();
+            pump(msgid, out);
         }
+    }
+
+    /// Of one client, as msgids are unique only there.
+    struct FakeStream {
+        std::string method;
+        std::uint64_t items = 0;  ///< in all
+        std::uint64_t sent = 0;
+        std::uint64_t credit = 0;
+    };
+
+    void begin_stream(const MessageView& message) {
+        Unpacker params{message.params};
+        params.take_array();
+        auto& stream = streams_[message.msgid];
+        stream = {std::string{message.method}, params.take_unsigned().value_or(0), 0, *message.options.stream};
+        if (stream.method == "T.Flood") stream.items = ++stream.credit;
+    }
+
+    void pump(std::uint32_t msgid, std::string& out) {
+        auto& stream = streams_[msgid];
+        for (; stream.credit > 0 && stream.sent < stream.items; --stream.credit, ++items_sent_) {
+            std::string item;
+            Packer{item}.unsigned_integer(++stream.sent);
+            append_stream_item(out, msgid, item);
+        }
+        if (stream.sent < stream.items || stream.method == "T.Never") return;
+        std::string result;
+        Packer{result}.unsigned_integer(stream.items);
+        if (stream.method == "T.Break")
+            append_error(out, msgid, Error{Code::aborted, "as you wish"});
+        else
+            append_result(out, msgid, result);
+        streams_.erase(msgid);
     }
 
     transport::Router router_;
@@ -105,6 +153,8 @@ private:
     std::string endpoint_;
     std::atomic<bool> stopping_{false};
     std::atomic<bool> silent_{false};
+    std::atomic<int> items_sent_{0};
+    std::map<std::uint32_t, FakeStream> streams_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::string> seen_;

@@ -1,6 +1,7 @@
 // A ClientSession with a clock of its own, and brokers that are spoken for by the test.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ struct SentMessage {
     std::string method;
     std::string params;
     std::optional<std::uint64_t> timeout_ms;
+    std::optional<std::uint64_t> stream;
     std::string bytes;
 };
 
@@ -32,6 +34,14 @@ inline std::string packed_string(std::string_view text) {
 inline std::string packed_number(std::uint64_t number) {
     std::string packed;
     Packer{packed}.unsigned_integer(number);
+    return packed;
+}
+
+inline std::string packed_numbers(std::initializer_list<std::uint64_t> numbers) {
+    std::string packed;
+    Packer packer{packed};
+    packer.array(numbers.size());
+    for (const auto number : numbers) packer.unsigned_integer(number);
     return packed;
 }
 
@@ -57,6 +67,11 @@ public:
     }
     CallId start_large(std::size_t bytes, const CallOptions& options = {}) {
         return start(options, "M.n", packed_array(packed_string(std::string(bytes, 'x'))));
+    }
+    CallId start_stream(std::uint32_t credit, const CallOptions& options = {}) {
+        const auto params = packed_array();
+        return session.start({.method = "M.s", .params = params, .options = options, .stream = credit, .owner = this},
+                             now);
     }
     CallId notify(const CallOptions& options = {}) {
         const auto params = packed_array();
@@ -102,6 +117,11 @@ public:
         append_error(body, msgid, error);
         session.on_body(broker, body, now);
     }
+    void item(BrokerIndex broker, std::uint32_t msgid, std::uint64_t number) {
+        std::string body;
+        append_stream_item(body, msgid, packed_number(number));
+        session.on_body(broker, body, now);
+    }
     void tell(BrokerIndex broker, std::string_view method, std::string_view params = packed_array()) {
         std::string body;
         append_notification(body, method, params);
@@ -133,6 +153,13 @@ public:
         return std::move(all.front());
     }
 
+    /// The items that came since the last time it was asked.
+    std::vector<std::string> items() {
+        std::vector<std::string> all;
+        for (auto& each : session.take_items()) all.push_back(std::move(each.item));
+        return all;
+    }
+
     TimePoint now{std::chrono::hours{1}};
     ClientSession session;
     int bodies = 0;
@@ -144,7 +171,7 @@ private:
         auto step = reader.next(view);
         for (; step == BodyReader::Step::message; step = reader.next(view))
             messages.push_back({view.type, view.msgid, std::string{view.method}, std::string{view.params},
-                                view.options.timeout_ms, std::string{view.bytes}});
+                                view.options.timeout_ms, view.options.stream, std::string{view.bytes}});
         if (step == BodyReader::Step::malformed) throw std::logic_error{reader.problem()};
     }
 };

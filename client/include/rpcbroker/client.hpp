@@ -6,6 +6,7 @@
 //     auto later = client.async_call<int>({.timeout = 1s}, "EchoUtil.CountString", text);
 //     later.then([](rpcbroker::Result<int> n) { … });                                 // or later.get()
 //     client.notify("Log.Line", "one-way");
+//     for (int i : client.stream<int>("EchoUtil.Range", 10)) use(i);                  // <rpcbroker/stream.hpp>
 //
 // Parameters and results are what <rpcbroker/convert.hpp> knows. Every form takes CallOptions before the method, too.
 // Making a Client waits for nothing: it connects in the background, and again whenever a connection breaks. Calls wait
@@ -21,6 +22,7 @@
 #include <rpcbroker/future.hpp>
 #include <rpcbroker/raw_reply.hpp>
 #include <rpcbroker/result.hpp>
+#include <rpcbroker/stream.hpp>
 
 namespace rpcbroker {
 
@@ -74,6 +76,16 @@ public:
         return async_call<T>(CallOptions{}, method, args...);
     }
 
+    /// The items of a method that streams, read as they come. Returns at once; errors, too, come by the stream.
+    template <class T, class... A>
+    Stream<T> stream(const CallOptions& options, std::string_view method, const A&... args) {
+        return Stream<T>{stream_raw(method, packed(args...), options)};
+    }
+    template <class T, class... A>
+    Stream<T> stream(std::string_view method, const A&... args) {
+        return stream<T>(CallOptions{}, method, args...);
+    }
+
     /// A one-way call: returns once it was handed to a connection, and nobody hears what became of it.
     template <class... A>
     void notify(const CallOptions& options, std::string_view method, const A&... args) {
@@ -95,6 +107,7 @@ public:
     /// The same with `params` packed already: one MessagePack array.
     Result<RawReply> call_raw(std::string_view method, std::string_view params, const CallOptions& options = {});
     RawFuture async_raw(std::string_view method, std::string_view params, const CallOptions& options = {});
+    RawStream stream_raw(std::string_view method, std::string_view params, const CallOptions& options = {});
     Result<void> notify_raw(std::string_view method, std::string_view params, const CallOptions& options = {});
 
     /// Ends every call with CANCELLED, whoever made it, and tells the brokers; calls made later end so at once. From any

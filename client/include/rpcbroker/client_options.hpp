@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,6 +48,9 @@ struct CallOptions {
     std::string trace{};
     /// Asks for the times of the call: RawReply::timing.
     bool timing = false;
+    /// Of a stream: how many items may be on their way to its reader or wait for it, at least 1. Missing: as many as
+    /// make about 1 MiB, between 2 and 1024, beginning with 32.
+    std::optional<std::uint32_t> window{};
 };
 
 }  // namespace rpcbroker
