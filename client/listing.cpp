@@ -1,38 +1,15 @@
 #include "client/listing.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <vector>
 
-#include <rpcbroker/convert.hpp>
+#include "client/entry.hpp"
+#include "client/printable.hpp"
 
 namespace rpcbroker {
 
 namespace {
-
-/// Any map of string keys; what is missing or of another type reads as nothing.
-class Entry {
-public:
-    explicit Entry(std::string_view packed) : fields_(unpack_value<Fields>(packed, "entry")) {}
-
-    [[nodiscard]] bool valid() const { return fields_.has_value(); }
-    template <class T>
-    [[nodiscard]] T get(const std::string& key) const {
-        const auto found = fields_->find(key);
-        if (found == fields_->end()) return {};
-        auto value = unpack_value<T>(found->second.packed, key);
-        return value ? *value : T{};
-    }
-    [[nodiscard]] std::string text(const std::string& key) const { return printable(get<std::string>(key)); }
-    [[nodiscard]] std::string number(const std::string& key) const { return std::to_string(get<std::uint64_t>(key)); }
-
-private:
-    using Fields = std::map<std::string, RawValue>;
-    Result<Fields> fields_;
-};
 
 struct Line {
     std::string signature;
@@ -63,8 +40,7 @@ void append_service(std::string& out, const Entry& service) {
            service.number("queued") + " queued, " + service.number("in_flight") + " in flight\n";
     std::vector<Line> lines;
     std::size_t width = 0;
-    for (const auto& packed : service.get<std::vector<RawValue>>("methods")) {
-        const Entry method{packed.packed};
+    for (const auto& method : service.entries("methods")) {
         if (!method.valid()) continue;
         lines.push_back({signature(method.get<std::string>("name"), method), method.text("doc")});
         width = std::max(width, lines.back().signature.size());
@@ -81,41 +57,7 @@ Error not_understood(std::string_view call) {
                  Ran::unsaid};
 }
 
-std::size_t length_of_character(std::string_view text) {
-    std::size_t length = 1;
-    while (length < text.size() && length < 4 && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) ++length;
-    return length;
-}
-
-void append_escaped(std::string& out, unsigned char byte) {
-    static constexpr std::string_view hex = "0123456789abcdef";
-    ((out += "\\x") += hex[byte >> 4]) += hex[byte & 15];
-}
-
-/// Control characters of C0 and C1, and DEL.
-bool is_control(std::string_view character) {
-    const auto first = static_cast<unsigned char>(character[0]);
-    if (character.size() == 1) return first < 0x20 || first == 0x7f;
-    return first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
-}
-
 }  // namespace
-
-std::string printable(std::string_view text) {
-    std::string out;
-    while (!text.empty()) {
-        auto character = text.substr(0, length_of_character(text));
-        if (!is_utf8(character)) character = text.substr(0, 1);
-        if (character == "\n")
-            out += "\\n";
-        else if (is_utf8(character) && !is_control(character))
-            out += character;
-        else
-            for (const char byte : character) append_escaped(out, static_cast<unsigned char>(byte));
-        text.remove_prefix(character.size());
-    }
-    return out;
-}
 
 Result<std::string> list_services(std::string_view packed) {
     const auto services = unpack_value<std::vector<RawValue>>(packed, "rpc.services");

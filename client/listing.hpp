@@ -15,7 +15,4 @@ Result<std::string> list_services(std::string_view packed);
 /// `packed` is the result of rpc.describe for `method`.
 Result<std::string> describe_method(std::string_view method, std::string_view packed);
 
-/// `text` on one line: control characters and what is not UTF-8 escaped.
-std::string printable(std::string_view text);
-
 }  // namespace rpcbroker

@@ -6,8 +6,10 @@
 #include <rpcbroker/client.hpp>
 #include <rpcbroker/pack.hpp>
 
+#include "client/exit_status.hpp"
 #include "client/json_msgpack.hpp"
 #include "client/listing.hpp"
+#include "client/printable.hpp"
 #include "client/rpc_call_options.hpp"
 #include "common/program/signals.hpp"
 #include "common/time.hpp"
@@ -16,25 +18,7 @@ namespace rpcbroker {
 
 namespace {
 
-int exit_status(Code code) {
-    switch (code) {
-    case Code::unavailable: return 3;
-    case Code::deadline_exceeded: return 4;
-    case Code::not_found:
-    case Code::unimplemented: return 5;
-    case Code::invalid_argument: return 6;
-    case Code::resource_exhausted: return 7;
-    case Code::unauthenticated:
-    case Code::permission_denied: return 8;
-    case Code::cancelled: return 9;
-    default: return 1;
-    }
-}
-
-int report(const Error& error) {
-    std::cerr << "rpc-call: " << name_of(error.code()) << ": " << printable(error.message()) << '\n';
-    return exit_status(error.code());
-}
+constexpr std::string_view program = "rpc-call";
 
 /// A line, but for what has to come out byte by byte.
 void print_result(std::string_view packed, OutputFormat format) {
@@ -134,7 +118,7 @@ private:
     void note(const Result<T>& outcome) {
         if (outcome) return;
         const bool cancelled = outcome.error().code() == Code::cancelled;
-        if (!cancelled || !std::exchange(cancelled_, true)) report(outcome.error());
+        if (!cancelled || !std::exchange(cancelled_, true)) report(program, outcome.error());
         if (status_ == 0) status_ = exit_status(outcome.error().code());
     }
 
@@ -154,9 +138,9 @@ int explain(Client& client, const RpcCallOptions& options) {
     else
         pack_params(params, options.describe);
     const auto reply = client.call_raw(options.list ? "rpc.services" : "rpc.describe", params, options.call);
-    if (!reply) return report(reply.error());
+    if (!reply) return report(program, reply.error());
     const auto text = options.list ? list_services(reply->result) : describe_method(options.describe, reply->result);
-    if (!text) return report(text.error());
+    if (!text) return report(program, text.error());
     std::cout << *text;
     return 0;
 }

@@ -6,8 +6,8 @@
 #include <rpcbroker/endpoint.hpp>
 #include <rpcbroker/pack.hpp>
 
-#include "client/listing.hpp"
 #include "client/parameters.hpp"
+#include "client/printable.hpp"
 #include "common/message.hpp"
 #include "common/program/flags.hpp"
 

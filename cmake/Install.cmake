@@ -8,7 +8,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/rpcbroker)
 
-install(TARGETS rpc-broker rpc-worker rpc-call RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS rpc-broker rpc-worker rpc-call rpc-top RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS
           rpcbroker_common rpcbroker_transport
           rpcbroker_broker_core rpcbroker_broker

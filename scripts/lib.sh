@@ -9,7 +9,7 @@ jobs=$(nproc)
 
 build_packages=(
     g++ cmake ninja-build pkg-config
-    libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libcli11-dev nlohmann-json3-dev libsystemd-dev
+    libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libcli11-dev nlohmann-json3-dev libncurses-dev libsystemd-dev
 )
 test_packages=(
     ccache catch2 python3 python3-zmq python3-msgpack

@@ -1,0 +1,16 @@
+// How the programs that ask a broker say what went wrong.
+#pragma once
+
+#include <string_view>
+
+#include <rpcbroker/error.hpp>
+
+namespace rpcbroker {
+
+/// The exit status for a code: rpc-call --help lists them.
+int exit_status(Code code);
+
+/// One line on standard error, "rpc-call: CODE: message", escaped; returns the exit status.
+int report(std::string_view program, const Error& error);
+
+}  // namespace rpcbroker
