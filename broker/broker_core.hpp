@@ -66,9 +66,10 @@ class BrokerCore {
 public:
     /// A body over this is moved, not copied, where it stands alone; if not idempotent, it cannot be sent twice.
     static constexpr std::size_t large_body = std::size_t{64} << 10;
-    /// With more bytes than this kept for a client, the workers of its streams are granted no more items. What a request
-    /// itself grants, a window at most, goes with it all the same.
+    /// With more bytes or bodies than this kept for a client, the workers of its streams are granted no more items. What a
+    /// request itself grants, a window at most, goes with it all the same.
     static constexpr std::size_t stream_unsent_bytes = std::size_t{1} << 20;
+    static constexpr std::size_t stream_unsent_bodies = 4096;
 
     BrokerCore(const BrokerLimits& limits, std::string broker_id, TimePoint now);
     ~BrokerCore();

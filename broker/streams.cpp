@@ -63,7 +63,8 @@ void BrokerCore::top_up(Call& call) {
 
 /// Whether little enough is kept for the client that its streams may go on.
 bool BrokerCore::has_read(const Client& client) const noexcept {
-    return to_clients_.waiting_bytes(client.peer) <= stream_unsent_bytes;
+    return to_clients_.waiting_bytes(client.peer) <= stream_unsent_bytes &&
+           to_clients_.waiting_bodies(client.peer) <= stream_unsent_bodies;
 }
 
 void BrokerCore::withhold(Call& call) {

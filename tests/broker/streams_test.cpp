@@ -241,6 +241,24 @@ TEST_CASE("no credit goes to the worker for a client that does not read, until i
     CHECK(is_quiet(bench));
 }
 
+TEST_CASE("many small items for a client that does not read are too much, too") {
+    Pair bench;
+    const auto call = bench.stream(1, 1000);
+    bench.client.credit(1, 1'000'000);
+    bench.client.reads(false);
+    std::uint64_t sent = 0;
+    while (const auto credit = bench.worker.credit(call)) {
+        stream_many(bench.worker, call, credit);
+        sent += credit;
+        REQUIRE(sent < 10'000);
+    }
+    CHECK(sent > BrokerCore::stream_unsent_bodies);
+    CHECK(bench.core().to_clients().waiting_bytes(bench.client.id()) < BrokerCore::stream_unsent_bytes);
+    bench.client.reads(true);
+    bench.passes(3ms);
+    CHECK(bench.worker.credit(call) == window);
+}
+
 TEST_CASE("one client that does not read holds up nobody else's streams") {
     Pair bench;
     auto& other = bench.BrokerBench::client("other");
