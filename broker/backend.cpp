@@ -186,7 +186,10 @@ void BrokerCore::start_over(Call& call, const Worker& worker) {
                    {Code::unavailable, "worker " + worker.id + " gave the call back, and its large body is not kept",
                     By::broker, Ran::no});
     if (call.stream) call.stream->credit.returned();
+    Service& service = *call.service;  // of a registered worker: it stays
+    const bool shared = !call.pin && !call.keyed;
     route(call, Place::front);
+    if (shared) service.rate.give_back();
 }
 
 void BrokerCore::on_response(Worker& worker, const MessageView& message, Body* alone) {

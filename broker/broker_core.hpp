@@ -141,6 +141,7 @@ private:
     [[nodiscard]] std::optional<Error> check_request(std::string_view envelope, const MessageView& message) const;
     void describe(Call& call, std::string_view envelope, const MessageView& message) const;
     [[nodiscard]] std::optional<Error> check_room(const Call& call, std::size_t bytes) const;
+    [[nodiscard]] std::optional<Error> check_wait(const Client& client, const Call& call);
     [[nodiscard]] std::optional<Error> find_pin(const MessageView& message, std::uint64_t& serial);
     Service* find_method(Client& client, const MessageView& message, Method*& method);
     void keep_request(Call& call, const MessageView& message, Body* alone);

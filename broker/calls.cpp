@@ -102,6 +102,7 @@ void BrokerCore::hold_without_method(Call& call, Place place) {
 
 void BrokerCore::enqueue(Call& call, FairQueue& queue, Place place, TimePoint until) {
     call.state = Call::State::waiting;
+    if (&queue == &call.service->waiting && queue.empty()) call.service->rate.begin(now_);
     if (place == Place::front)
         queue.push_front(call.client_slot, call);
     else
@@ -155,7 +156,9 @@ Call* BrokerCore::next_of(Membership& membership) {
     service.uneven_turn = !service.uneven_turn;
     if (service.uneven_waiting > 0 && (service.uneven_turn || service.waiting.empty()))
         if (Call* call = next_uneven(*membership.group)) return call;
-    return service.waiting.empty() ? nullptr : take_first(service.waiting);
+    if (service.waiting.empty()) return nullptr;
+    service.rate.take(now_);
+    return take_first(service.waiting);
 }
 
 /// In turn from the queues of the group's methods.

@@ -9,16 +9,17 @@
 namespace rpcbroker::broker {
 
 enum class Counter : std::uint8_t {
-    calls_accepted,    // requests and one-way calls for services that got into the broker
-    calls_answered,    // of them: results and errors of workers passed on (or swallowed, one-way)
-    calls_failed,      // of them: ended by the broker itself
-    calls_orphaned,    // of them: their client went
-    calls_refused,     // requests that were answered at once and never got in
-    calls_dispatched,  // handed to a worker; more than accepted where calls were returned or run again
-    calls_returned,    // given back by workers unstarted
-    calls_rerun,       // idempotent, and their worker was lost
-    one_way_failed,    // one-way calls that ended with an error, which nobody hears of
-    rpc_calls,         // requests of the service rpc
+    calls_accepted,         // requests and one-way calls for services that got into the broker
+    calls_answered,         // of them: results and errors of workers passed on (or swallowed, one-way)
+    calls_failed,           // of them: ended by the broker itself
+    calls_orphaned,         // of them: their client went
+    calls_refused,          // requests that were answered at once and never got in
+    calls_refused_by_wait,  // of them: their turn would have come too late
+    calls_dispatched,       // handed to a worker; more than accepted where calls were returned or run again
+    calls_returned,         // given back by workers unstarted
+    calls_rerun,            // idempotent, and their worker was lost
+    one_way_failed,         // one-way calls that ended with an error, which nobody hears of
+    rpc_calls,              // requests of the service rpc
     malformed_bodies,
     malformed_frames,
     nameless_messages,    // came without a connection
@@ -39,11 +40,32 @@ enum class Counter : std::uint8_t {
 };
 
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count)> counter_names{
-    "calls_accepted",        "calls_answered",   "calls_failed",       "calls_orphaned",      "calls_refused",
-    "calls_dispatched",      "calls_returned",   "calls_rerun",        "one_way_failed",      "rpc_calls",
-    "malformed_bodies",      "malformed_frames", "nameless_messages",  "unexpected_messages", "unknown_notifications",
-    "stream_items",          "late_responses",   "late_items",         "invalid_responses",   "undeliverable_messages",
-    "slow_peers_cut",        "clients_lost",     "workers_registered", "workers_lost",        "workers_left",
+    "calls_accepted",
+    "calls_answered",
+    "calls_failed",
+    "calls_orphaned",
+    "calls_refused",
+    "calls_refused_by_wait",
+    "calls_dispatched",
+    "calls_returned",
+    "calls_rerun",
+    "one_way_failed",
+    "rpc_calls",
+    "malformed_bodies",
+    "malformed_frames",
+    "nameless_messages",
+    "unexpected_messages",
+    "unknown_notifications",
+    "stream_items",
+    "late_responses",
+    "late_items",
+    "invalid_responses",
+    "undeliverable_messages",
+    "slow_peers_cut",
+    "clients_lost",
+    "workers_registered",
+    "workers_lost",
+    "workers_left",
     "registrations_refused",
 };
 

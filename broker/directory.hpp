@@ -13,6 +13,7 @@
 #include "broker/load_buckets.hpp"
 #include "broker/registration.hpp"
 #include "broker/rolling_latency.hpp"
+#include "broker/service_rate.hpp"
 #include "common/deadlines.hpp"
 #include "common/peer.hpp"
 #include "common/time.hpp"
@@ -68,6 +69,7 @@ struct Service {
     std::unordered_map<std::string_view, std::unique_ptr<Method>> methods;  ///< by name within the service
     std::vector<std::unique_ptr<Group>> groups;
     FairQueue waiting;               ///< calls that all of its workers may take, or that nobody can take yet
+    ServiceRate rate;                ///< of calls that go from there to workers
     std::size_t uneven_waiting = 0;  ///< calls that wait in the queues of its methods
     bool uneven_turn = false;        ///< whether those queues come first
     std::size_t queued = 0;          ///< calls in all queues, those of its workers included

@@ -1,5 +1,7 @@
 #include "broker/fair_queue.hpp"
 
+#include <algorithm>
+
 namespace rpcbroker::broker {
 
 std::uint32_t FairQueue::lane_of(std::uint32_t client) {
@@ -49,6 +51,7 @@ void FairQueue::push_back(std::uint32_t client, Call& call) {
     call.previous = lane.last;
     (lane.last ? lane.last->next : lane.first) = &call;
     lane.last = &call;
+    ++lane.size;
     ++size_;
 }
 
@@ -60,6 +63,7 @@ void FairQueue::push_front(std::uint32_t client, Call& call) {
     call.next = lane.first;
     (lane.first ? lane.first->previous : lane.last) = &call;
     lane.first = &call;
+    ++lane.size;
     ++size_;
 }
 
@@ -69,8 +73,15 @@ void FairQueue::remove(Call& call) noexcept {
     (call.next ? call.next->previous : lane.last) = call.previous;
     call.next = call.previous = nullptr;
     call.queue = nullptr;
+    --lane.size;
     --size_;
     if (!lane.first) close(call.lane);
+}
+
+std::size_t FairQueue::before(std::uint32_t client) const noexcept {
+    const auto found = by_client_.find(client);
+    const std::size_t own = found == by_client_.end() ? 0 : lanes_[found->second].size;
+    return std::min(size_, (own + 1) * by_client_.size());
 }
 
 Call* FairQueue::pop() noexcept {

@@ -28,6 +28,9 @@ public:
 
     /// What pop would take out.
     [[nodiscard]] Call* first() const noexcept { return turn_ == none ? nullptr : lanes_[turn_].first; }
+    /// How many calls go before one that the client pushes now, if no others come: the smaller of all that wait, and what is
+    /// served until the turn has come to the client as often as it needs.
+    [[nodiscard]] std::size_t before(std::uint32_t client) const noexcept;
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [client, lane] : by_client_)
@@ -43,6 +46,7 @@ private:
         Call* first = nullptr;
         Call* last = nullptr;
         std::uint32_t client = 0;
+        std::uint32_t size = 0;
         std::uint32_t next = none;  ///< in the ring of lanes that hold calls
         std::uint32_t previous = none;
     };

@@ -111,7 +111,9 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
     call->method = method;
     call->pin = pin;
     describe(*call, envelope, message);
-    if (auto error = check_room(*call, message.tail.size())) {
+    auto error = check_room(*call, message.tail.size());
+    if (!error) error = check_wait(client, *call);
+    if (error) {
         free_call(*call);
         return error;
     }
@@ -166,6 +168,26 @@ std::optional<Error> BrokerCore::check_room(const Call& call, std::size_t bytes)
                                                           " calls wait already (--max-queued)");
     return broker_error(Code::resource_exhausted,
                         "waiting calls hold " + std::to_string(queued_bytes_) + " bytes already (--max-queued-bytes)");
+}
+
+/// A call whose turn would come after its time is refused at once. The turn is the caller's own: others' floods do not
+/// count. Calls for one worker, by id or by key, and those that only some workers may run wait elsewhere.
+std::optional<Error> BrokerCore::check_wait(const Client& client, const Call& call) {
+    const Service& service = *call.service;
+    if (service.waiting.empty() || call.pin || call.keyed || !call.method) return std::nullopt;
+    if (call.method->groups.empty() || !Directory::is_even(*call.method)) return std::nullopt;
+    const auto before = service.waiting.before(client.peer.slot);
+    const auto wait = service.rate.time_for(before, now_);
+    const auto left = call.deadline - now_;
+    if (!wait || *wait <= left) return std::nullopt;
+    counters_.add(Counter::calls_refused_by_wait);
+    const auto milliseconds = [](Duration time) { return std::chrono::ceil<std::chrono::milliseconds>(time); };
+    auto error = broker_error(Code::resource_exhausted,
+                              "service " + service.name + " is busy: the call's turn would come in " +
+                                  std::to_string(milliseconds(*wait).count()) + " ms, and its time is over in " +
+                                  std::to_string(milliseconds(left).count()) + " ms");
+    error.set_retry_after(milliseconds(*wait - left));
+    return error;
 }
 
 std::optional<Error> BrokerCore::find_pin(const MessageView& message, std::uint64_t& serial) {

@@ -90,6 +90,28 @@ TEST_CASE("waiting calls move with their key when another worker comes") {
     CHECK(first.in_flight() + second.in_flight() == keys);
 }
 
+TEST_CASE("of many waiting calls with keys, a worker that comes or goes moves its share and no other") {
+    BrokerBench bench;
+    std::vector<BenchWorker*> workers;
+    for (int i = 0; i < 4; ++i) workers.push_back(&bench.worker("w" + std::to_string(i), {.capacity = 0}));
+    auto& client = bench.client("c");
+    constexpr std::uint32_t calls = 2000;
+    for (std::uint32_t i = 0; i < calls; ++i) {
+        const auto key = "key-" + std::to_string(i);
+        client.request(i, "S.m", {i}, {.timeout_ms = 60'000, .key = key});
+    }
+    auto& joined = bench.worker("joined", {.capacity = calls});
+    CHECK(joined.in_flight() == Approx(calls / 5).epsilon(0.2));
+    workers[0]->closes();
+    std::size_t all = 0;
+    for (BenchWorker* worker : bench.workers()) {
+        worker->heartbeat(calls);
+        CHECK(worker->in_flight() == Approx(calls / 4).epsilon(0.2));
+        all += worker->in_flight();
+    }
+    CHECK(all == calls);
+}
+
 TEST_CASE("a keyed call waits for its service like others, and then goes by its key") {
     BrokerBench bench;
     auto& client = bench.client("c");

@@ -104,6 +104,24 @@ TEST_CASE("fair queue: lines are used again") {
     }
 }
 
+TEST_CASE("fair queue: before a new call goes what its client's turn needs, and never more than there is") {
+    Line line;
+    CHECK(line.queue.before(1) == 0);
+    line.push(1, "abcdefgh");
+    CHECK(line.queue.before(1) == 8);
+    CHECK(line.queue.before(2) == 1);
+    line.push(2, "ij");
+    CHECK(line.queue.before(1) == 10);
+    CHECK(line.queue.before(2) == 6);
+    CHECK(line.queue.before(3) == 2);
+    line.queue.remove(line['i']);
+    CHECK(line.queue.before(2) == 4);
+    line.queue.pop();
+    CHECK(line.queue.before(1) == 8);
+    line.queue.push_front(1, line['a']);
+    CHECK(line.queue.before(1) == 9);
+}
+
 TEST_CASE("fair queue: every call in it can be visited") {
     Line line;
     line.push(1, "ab");
