@@ -51,4 +51,10 @@ private:
     Result<Fields> fields_;
 };
 
+/// A list of maps, which `call` answered with. The error (INTERNAL): it is none.
+Result<std::vector<Entry>> read_entries(std::string_view packed, std::string_view call);
+
+/// INTERNAL, by the client: what came is not what a broker answers `call` with.
+Error not_understood(std::string_view call);
+
 }  // namespace rpcbroker

@@ -1,6 +1,6 @@
 #include "client/exit_status.hpp"
 
-#include <iostream>
+#include <ostream>
 
 #include "client/printable.hpp"
 
@@ -21,8 +21,8 @@ int exit_status(Code code) {
     }
 }
 
-int report(std::string_view program, const Error& error) {
-    std::cerr << program << ": " << name_of(error.code()) << ": " << printable(error.message()) << '\n';
+int report(std::ostream& err, std::string_view program, const Error& error) {
+    err << program << ": " << name_of(error.code()) << ": " << printable(error.message()) << '\n';
     return exit_status(error.code());
 }
 

@@ -1,6 +1,7 @@
 // How the programs that ask a broker say what went wrong.
 #pragma once
 
+#include <iosfwd>
 #include <string_view>
 
 #include <rpcbroker/error.hpp>
@@ -10,7 +11,7 @@ namespace rpcbroker {
 /// The exit status for a code: rpc-call --help lists them.
 int exit_status(Code code);
 
-/// One line on standard error, "rpc-call: CODE: message", escaped; returns the exit status.
-int report(std::string_view program, const Error& error);
+/// Writes one line, "rpc-call: CODE: message", escaped; returns the exit status.
+int report(std::ostream& err, std::string_view program, const Error& error);
 
 }  // namespace rpcbroker

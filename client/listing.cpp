@@ -52,24 +52,27 @@ void append_service(std::string& out, const Entry& service) {
     }
 }
 
-Error not_understood(std::string_view call) {
-    return Error{Code::internal, "the answer to " + std::string{call} + " is not what a broker says", By::client,
-                 Ran::unsaid};
-}
-
 }  // namespace
 
 Result<std::string> list_services(std::string_view packed) {
-    const auto services = unpack_value<std::vector<RawValue>>(packed, "rpc.services");
-    if (!services) return not_understood("rpc.services");
+    const auto services = read_entries(packed, "rpc.services");
+    if (!services) return services.error();
     std::string out;
-    for (const auto& each : *services) {
-        const Entry service{each.packed};
-        if (!service.valid()) return not_understood("rpc.services");
+    for (const auto& service : *services) {
         if (!out.empty()) out += '\n';
         append_service(out, service);
     }
     return out.empty() ? "no worker has registered a service\n" : out;
+}
+
+Result<std::string> list_names(std::string_view packed) {
+    const auto services = read_entries(packed, "rpc.services");
+    if (!services) return services.error();
+    std::string out;
+    for (const auto& service : *services)
+        for (const auto& method : service.entries("methods"))
+            out += service.text("name") + "." + method.text("name") + "\n";
+    return out;
 }
 
 Result<std::string> describe_method(std::string_view method, std::string_view packed) {

@@ -23,6 +23,7 @@ rpc-call --string EchoUtil.CountString 12          text, though it would be a nu
 rpc-call EchoUtil.CountString @letter.txt          a file's content (@@x is the text @x)
 date | rpc-call EchoUtil.Upper -                   standard input
 rpc-call --json '["banana", "an"]' EchoUtil.Count  all parameters at once (or --json @file)
+rpc-call EchoUtil.Range 5                          a stream: a line an item, as it comes
 rpc-call --list                                    what can be called there?
 rpc-call --describe EchoUtil.Count                 and with which parameters?
 rpc-call rpc.workers                               the broker's own: rpc.services, rpc.stats, ...
@@ -86,6 +87,7 @@ void add_how(Flags& flags, CommandLine& line) {
         "metadata for the handler", true);
     flags.group("What can be called");
     flags.add_switch("--list", options.list, "all services and methods, for people to read");
+    flags.add_switch("--names", options.names, "the full name of every method, a line each, for scripts");
     flags.add_text("--describe", options.describe, "METHOD", "one method: parameters, result, what it does");
     flags.add_argument("METHOD", line.method, "what to call: Service.Method", false);
     flags.add_arguments("ARG", line.arguments,
@@ -94,9 +96,9 @@ void add_how(Flags& flags, CommandLine& line) {
 
 /// What does not go together, as one line.
 std::optional<std::string> conflict(const Flags& flags, const CommandLine& line) {
-    const bool asks = line.options.list || flags.given("--describe");
-    if (line.options.list && flags.given("--describe")) return "--list and --describe do not go together";
-    if (asks && !line.method.empty()) return "METHOD is not for --list or --describe; drop one of the two";
+    const int asks = line.options.list + line.options.names + flags.given("--describe");
+    if (asks > 1) return "--list, --names and --describe do not go together";
+    if (asks && !line.method.empty()) return "METHOD is not for --list, --names or --describe; drop one of the two";
     if (!asks && line.method.empty()) return "METHOD is missing, try: rpc-call EchoUtil.CountString \"this is test\"";
     if (!asks && !is_method_name(line.method))
         return "METHOD: \"" + printable(line.method) + "\" is no method, try Service.Method";

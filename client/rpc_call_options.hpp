@@ -10,9 +10,9 @@
 
 #include <rpcbroker/client_options.hpp>
 
-namespace rpcbroker {
+#include "client/rpc_call_output.hpp"
 
-enum class OutputFormat : std::uint8_t { json, pretty, raw, msgpack };
+namespace rpcbroker {
 
 struct RpcCallOptions {
     std::vector<std::string> brokers;
@@ -25,6 +25,7 @@ struct RpcCallOptions {
     bool one_way = false;
     bool timing = false;
     bool list = false;
+    bool names = false;
     std::string describe;  ///< the method to describe; empty: none
 };
 

@@ -128,7 +128,7 @@ int run_once(const RpcTopOptions& options, TopSampler& sampler, const StopSignal
         if (status.now && is_interrupted_within(signal, options.state.interval())) return exit_status(Code::cancelled);
         status.endpoint = sampler.endpoint();
         auto snapshot = sampler.sample();
-        if (!snapshot) return report(program, snapshot.error());
+        if (!snapshot) return report(std::cerr, program, snapshot.error());
         take(status, std::move(*snapshot));
     }
     print(status, options);

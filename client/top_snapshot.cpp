@@ -12,23 +12,7 @@ namespace {
 
 using Named = std::map<std::string, RawValue>;
 
-Error not_understood(std::string_view call) {
-    return Error{Code::internal, "the answer to " + std::string{call} + " is not what a broker says", By::client,
-                 Ran::unsaid};
-}
-
 Figure figure(const Entry& entry, const std::string& key) { return entry.find<std::uint64_t>(key); }
-
-Result<std::vector<Entry>> read_list(std::string_view packed, std::string_view call) {
-    const auto list = unpack_value<std::vector<RawValue>>(packed, call);
-    if (!list) return not_understood(call);
-    std::vector<Entry> entries;
-    for (const auto& each : *list) {
-        entries.emplace_back(each.packed);
-        if (!entries.back().valid()) return not_understood(call);
-    }
-    return entries;
-}
 
 /// A service, and its methods' calls and errors, which every broker tells here.
 void add_service(Snapshot& snapshot, const Entry& entry) {
@@ -123,9 +107,9 @@ void add_stats(Snapshot& snapshot, const Entry& stats) {
 
 Result<Snapshot> read_snapshot(std::string_view services, std::string_view workers, std::string_view stats,
                                TimePoint taken) {
-    const auto service_list = read_list(services, "rpc.services");
+    const auto service_list = read_entries(services, "rpc.services");
     if (!service_list) return service_list.error();
-    const auto worker_list = read_list(workers, "rpc.workers");
+    const auto worker_list = read_entries(workers, "rpc.workers");
     if (!worker_list) return worker_list.error();
     const Entry figures{stats};
     if (!figures.valid()) return not_understood("rpc.stats");

@@ -20,7 +20,8 @@ namespace rpcbroker::test {
 
 /// Answers rpc.hello and rpc.heartbeat; "T.Echo" with its first parameter; "T.Fail" with ABORTED; everything else
 /// never. Counts what it is sent, by method. Streams, with credit: "T.Count" n items 1, 2, … n, and returns n;
-/// "T.Break" n, the same but for its end, which is ABORTED; "T.Flood" one item more than it may.
+/// "T.Break" n, the same but for its end, which is ABORTED; "T.Flood" one item more than it may. Without `stream`,
+/// the first two are refused, and so is "T.Refuse", which does not stream.
 class FakeBroker {
 public:
     explicit FakeBroker(transport::Context context, const std::string& endpoint = "tcp://127.0.0.1:*")
@@ -104,6 +105,15 @@ private:
         } else if (message.options.stream) {
             begin_stream(message);
             pump(message.msgid, out);
+        } else if (message.method == "T.Count" || message.method == "T.Break") {
+            append_error(out, message.msgid, Error{Code::invalid_argument, "it streams", By::broker, Ran::no});
+        } else if (message.method == "T.Refuse") {
+            append_error(out, message.msgid, Error{Code::invalid_argument, "no", By::worker, Ran::no});
+        } else if (message.method == "rpc.describe") {
+            const bool streams = message.params.find("T.Refuse") == std::string_view::npos;
+            std::string described;
+            Packer{described}.map(1).string("stream").boolean(streams);
+            append_result(out, message.msgid, described);
         } else if (message.method == "rpc.credit") {
             Unpacker params{message.params};
             params.take_array();

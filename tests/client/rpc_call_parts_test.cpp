@@ -103,6 +103,16 @@ TEST_CASE("services are listed with their methods") {
           "B   0 workers, 0 queued, 0 in flight\n");
 }
 
+TEST_CASE("full names of methods are listed a line each") {
+    const auto names = [](std::string_view json) { return list_names(json_to_msgpack(json).value()); };
+    CHECK(names("[]").value().empty());
+    CHECK(
+        names(
+            R"([{"name": "A", "methods": [{"name": "X"}, {"name": "Y"}]}, {"name": "b.C", "methods": [{"name": "Z"}]}])")
+            .value() == "A.X\nA.Y\nb.C.Z\n");
+    CHECK(names("[1]").error().code() == Code::internal);
+}
+
 TEST_CASE("a method is described") {
     const auto entry = json_to_msgpack(R"({"name": "N", "params": ["int"], "result": "str", "doc": "does it",
                                            "idempotent": true, "calls": 3, "errors": 1})");
