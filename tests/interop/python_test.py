@@ -22,6 +22,12 @@ class Clients(RpcTest):
     def test_a_dealer_socket_gets_3(self):
         self.assertEqual(self.output("client_dealer.py"), "3\n")
 
+    def test_a_stream_is_read(self):
+        self.assertEqual(self.output("client_stream.py").split(), [str(i) for i in range(25)])
+
+    def test_a_call_is_cancelled(self):
+        self.assertEqual(self.output("client_cancel.py"), "CANCELLED\n")
+
 
 class Workers(RpcTest):
     def start(self, broker):
