@@ -22,6 +22,11 @@ foreach(part common broker worker client)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${part}/include/rpcbroker DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
           FILES_MATCHING PATTERN "*.hpp")
 endforeach()
+# bash looks for the name of the program.
+foreach(program rpc-broker rpc-worker rpc-call rpc-top)
+  install(FILES ${PROJECT_SOURCE_DIR}/client/completion/rpc-call.bash
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ${program})
+endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/rpcbrokerConfig.cmake.in
