@@ -32,6 +32,9 @@ constexpr int bodies_a_turn = 64;
 constexpr int rounds_a_turn = 8;
 constexpr Duration retry_blocked = std::chrono::milliseconds(2);
 constexpr Duration flush_at_end = std::chrono::seconds(1);
+/// A client may stop reading for a while, though it let itself be sent more than its system holds. The kernel takes one
+/// that does not read for one that is not there; what of it is kept here is bounded, so it gets more time than a worker.
+constexpr std::chrono::milliseconds client_may_pause = std::chrono::minutes(2);
 
 std::string random_id() {
     std::uint64_t bits = 0;
@@ -72,7 +75,7 @@ struct Broker::State {
     State(BrokerOptions wanted, const transport::Context& context)
         : options(std::move(wanted)),
           core(options.limits, random_id(), Clock::now()),
-          front(context, router_options(options.limits)),
+          front(context, front_options(options.limits)),
           back(context, router_options(options.limits)) {
         front.bind(options.frontends, options.insecure);
         back.bind(options.backends, options.insecure);
@@ -84,6 +87,12 @@ struct Broker::State {
     static transport::RouterOptions router_options(const BrokerLimits& limits) {
         transport::RouterOptions result;
         result.max_message = limits.max_message;
+        return result;
+    }
+
+    static transport::RouterOptions front_options(const BrokerLimits& limits) {
+        auto result = router_options(limits);
+        result.stuck = client_may_pause;
         return result;
     }
 

@@ -30,7 +30,7 @@ std::string describe_refusal(const Monitor::Event& said) {
 
 Link::Link(Context context, const DealerOptions& options)
     : socket(std::move(context), ZMQ_DEALER), monitor(socket, wanted_events) {
-    socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark});
+    socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark, options.stuck});
     socket.set(ZMQ_RECONNECT_IVL, options.reconnect);
     socket.set(ZMQ_RECONNECT_IVL_MAX, options.reconnect_max);
 }

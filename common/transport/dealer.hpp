@@ -24,6 +24,7 @@ struct DealerOptions {
     std::chrono::milliseconds reconnect{20};  ///< first pause before connecting again; doubles
     std::chrono::milliseconds reconnect_max{500};
     int high_water_mark = 1000;
+    std::chrono::milliseconds stuck{15'000};  ///< a connection that took nothing for so long is given up (tcp)
 };
 
 /// What happened to the connection. `connected`: its handshake is through. `closed`: it was there and is gone; what was

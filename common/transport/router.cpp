@@ -59,7 +59,7 @@ std::string address_to_bind(const Endpoint& endpoint) {
 
 Router::State::State(Context context, const RouterOptions& options)
     : socket(std::move(context), ZMQ_ROUTER), monitor(socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) {
-    socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark});
+    socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark, options.stuck});
     socket.set(ZMQ_BACKLOG, options.backlog);
     socket.set(ZMQ_ROUTER_MANDATORY, 1);
     // With handover on, who claims a peer's routing id is sent its replies.

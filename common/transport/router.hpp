@@ -25,6 +25,7 @@ struct RouterOptions {
     std::chrono::milliseconds handshake{2000};        ///< a connection that is not through by then is closed
     std::chrono::milliseconds linger{1000};           ///< how long what was sent may take to leave at the end
     int high_water_mark = 1000;                       ///< bodies that wait in libzmq, a peer and direction
+    std::chrono::milliseconds stuck{15'000};          ///< a peer whose system took nothing for so long is cut (tcp)
     int backlog = 1024;
 };
 

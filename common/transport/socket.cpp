@@ -26,8 +26,6 @@ void take_over(void* /*data*/) {}
 // A body of our own from this size on is handed over instead of being copied.
 constexpr std::size_t smallest_handed_over = std::size_t{32} << 10;
 
-// A connection that does not answer is given up after that long.
-constexpr std::chrono::seconds connection_silence{15};
 constexpr std::chrono::seconds connect_timeout{5};
 
 void relocate_message(void* from, void* to) noexcept {
@@ -98,7 +96,7 @@ void Socket::set(const SocketOptions& options) {
     set(ZMQ_TCP_KEEPALIVE_IDLE, 15);
     set(ZMQ_TCP_KEEPALIVE_INTVL, 5);
     set(ZMQ_TCP_KEEPALIVE_CNT, 3);
-    set(ZMQ_TCP_MAXRT, connection_silence);
+    set(ZMQ_TCP_MAXRT, options.stuck);
 }
 
 void Socket::set_family(const Endpoint& endpoint) {

@@ -57,6 +57,7 @@ struct SocketOptions {
     std::chrono::milliseconds handshake;
     std::chrono::milliseconds linger;
     int high_water_mark;
+    std::chrono::milliseconds stuck;
 };
 
 /// Never blocks, and does not know EINTR. One thread at a time, as libzmq has it. What no caller can handle is thrown.
