@@ -58,7 +58,7 @@ ClientSession::ClientSession(ClientOptions options, TimePoint now)
 }
 
 CallId ClientSession::start(const NewCall& request, TimePoint now) {
-    const auto timeout = std::min(request.options.timeout.value_or(options_.timeout), longest_timeout);
+    const auto timeout = time_for(request, now);
     Call made;
     made.owner = request.owner;
     made.deadline = now + timeout;
@@ -78,6 +78,11 @@ CallId ClientSession::start(const NewCall& request, TimePoint now) {
         place(id, call, encoded_, now);
     }
     return id;
+}
+
+milliseconds ClientSession::time_for(const NewCall& call, TimePoint now) const {
+    const auto timeout = std::min(call.options.timeout.value_or(options_.timeout), longest_timeout);
+    return call.latest ? std::min(timeout, std::chrono::floor<milliseconds>(*call.latest - now)) : timeout;
 }
 
 std::optional<Error> ClientSession::refuse(const NewCall& call) const {

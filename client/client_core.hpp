@@ -48,6 +48,7 @@ struct NewCall {
     std::string_view method;
     std::string_view params;  ///< an array, as MessagePack
     const CallOptions& options;
+    std::optional<TimePoint> latest{};  ///< the call's deadline is no later, whatever its timeout
     bool one_way = false;
     /// The caller takes the items of a stream, and so many before it grants more. Nothing to a one-way call.
     std::optional<std::uint32_t> stream{};
@@ -174,6 +175,7 @@ private:
     };
 
     // Calls: from start to outcome.
+    [[nodiscard]] std::chrono::milliseconds time_for(const NewCall& call, TimePoint now) const;
     [[nodiscard]] std::optional<Error> refuse(const NewCall& call) const;
     void encode(const NewCall& call, std::chrono::milliseconds timeout);
     [[nodiscard]] bool has_room_for(std::size_t bytes) const noexcept;

@@ -153,7 +153,7 @@ void ClientRuntime::hand_out(Outcome outcome) {
         call.items.clear();
     }
     if (call.callback) {
-        callbacks_.push_back({std::exchange(call.callback, nullptr), std::move(outcome.reply)});
+        callbacks_.push_back({keep_alive, std::exchange(call.callback, nullptr), std::move(outcome.reply)});
         background_work_.notify_one();
     } else {
         call.reply = std::move(outcome.reply);
@@ -218,18 +218,24 @@ void ClientRuntime::then(const std::shared_ptr<PendingCall>& call, RawFuture::Ca
     Lock lock{mutex_};
     if (std::exchange(call->taken, true)) {
         callbacks_.push_back(
-            {std::move(callback),
+            {call, std::move(callback),
              Error{Code::failed_precondition, "this future's result was taken already", By::client, Ran::unsaid}});
     } else if (!call->done) {
         call->callback = std::move(callback);
         return;
     } else {
-        callbacks_.push_back({std::move(callback), std::move(*call->reply)});
+        callbacks_.push_back({call, std::move(callback), std::move(*call->reply)});
     }
     if (stopping_) return run_callbacks(lock);
     start_background();
     background_work_.notify_one();
     wake_driver();
+}
+
+void ClientRuntime::take_back_callback(PendingCall& call) {
+    const Lock lock{mutex_};
+    call.callback = nullptr;
+    std::erase_if(callbacks_, [&call](const ReadyCallback& ready) { return ready.call.get() == &call; });
 }
 
 void ClientRuntime::start_background() {

@@ -63,6 +63,8 @@ public:
     void close();
     Result<RawReply> take(PendingCall& call);
     void then(const std::shared_ptr<PendingCall>& call, RawFuture::Callback callback);
+    /// What then() was given does not run any more, unless it runs already.
+    void take_back_callback(PendingCall& call);
 
     /// Closes, waits until no caller is in here any more, and gives up the sockets. Once.
     void shut_down();
@@ -70,6 +72,7 @@ public:
 private:
     using Lock = std::unique_lock<std::mutex>;
     struct ReadyCallback {
+        std::shared_ptr<PendingCall> call;
         RawFuture::Callback callback;
         Result<RawReply> reply;
     };

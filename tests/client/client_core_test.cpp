@@ -142,6 +142,28 @@ TEST_CASE("a call without time ends at once") {
     CHECK(net.calls_sent().empty());
 }
 
+TEST_CASE("a call lasts no longer than the call that it is made for") {
+    SessionHarness net;
+    net.connect();
+    net.sent();
+    const auto params = packed_array();
+    const auto start = [&](const CallOptions& options, Duration left) {
+        net.session.start({.method = "M.n", .params = params, .options = options, .latest = net.now + left}, net.now);
+    };
+    start({}, 700ms);
+    start({.timeout = 5s}, 800ms + 999us);
+    start({.timeout = 300ms}, 1h);
+    const auto sent = net.calls_sent();
+    CHECK(sent.at(0).timeout_ms == 700);
+    CHECK(sent.at(1).timeout_ms == 800);
+    CHECK(sent.at(2).timeout_ms == 300);
+    for (const Duration left : {Duration{0ms}, Duration{-1h}, Duration{999us}}) {
+        start({}, left);
+        require_error(net.outcome(), Code::deadline_exceeded, Ran::no);
+    }
+    CHECK(net.calls_sent().empty());
+}
+
 TEST_CASE("an endless timeout is the longest that the wire can say") {
     SessionHarness net;
     net.connect();

@@ -18,10 +18,10 @@
 
 namespace rpcbroker::test {
 
-/// Answers rpc.hello and rpc.heartbeat; "T.Echo" with its first parameter; "T.Fail" with ABORTED; everything else
-/// never. Counts what it is sent, by method. Streams, with credit: "T.Count" n items 1, 2, … n, and returns n;
-/// "T.Break" n, the same but for its end, which is ABORTED; "T.Flood" one item more than it may. Without `stream`,
-/// the first two are refused, and so is "T.Refuse", which does not stream.
+/// Answers rpc.hello and rpc.heartbeat; "T.Echo" with its first parameter; "T.Options" with the map of options that the
+/// call came with; "T.Fail" with ABORTED; everything else never. Counts what it is sent, by method. Streams, with credit:
+/// "T.Count" n items 1, 2, … n, and returns n; "T.Break" n, the same but for its end, which is ABORTED; "T.Flood" one item
+/// more than it may. Without `stream`, the first two are refused, and so is "T.Refuse", which does not stream.
 class FakeBroker {
 public:
     explicit FakeBroker(transport::Context context, const std::string& endpoint = "tcp://127.0.0.1:*")
@@ -100,6 +100,8 @@ private:
             Unpacker params{message.params};
             params.take_array();
             append_result(out, message.msgid, params.rest());
+        } else if (message.method == "T.Options") {
+            append_result(out, message.msgid, message.options_map);
         } else if (message.method == "T.Fail") {
             append_error(out, message.msgid, Error{Code::aborted, "as you wish"});
         } else if (message.options.stream) {

@@ -15,6 +15,13 @@ class Examples(RpcTest):
         self.assertEqual(client.stdout.splitlines(),
                          ["Hello, world!", "INVALID_ARGUMENT: b must not be 0", "7 5"])
 
+    def test_a_client_that_awaits_its_calls(self):
+        broker = self.broker()
+        self.program("greeter_worker", broker.backend)
+        client = subprocess.run([BIN / "coroutine_client", broker.frontend], env=clean_environment(), timeout=20,
+                                stdout=subprocess.PIPE, text=True, check=True)
+        self.assertEqual(client.stdout.splitlines(), ["Hello, coroutine!", "7", "INVALID_ARGUMENT: b must not be 0"])
+
     def test_readme_quotes_the_examples_as_they_are(self):
         readme = (ROOT / "README.md").read_text()
         sources = [path.read_text() for path in (ROOT / "examples").rglob("*.*") if path.suffix in (".cpp", ".py", ".mjs")]
