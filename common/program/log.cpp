@@ -88,7 +88,7 @@ std::string escaped(std::string_view text) {
 std::string text_line(const std::string& time, Level level, std::string_view message, FieldView fields) {
     auto line = time + " " + std::string{name_of(level)} + " " + escaped(message);
     for (const auto& field : fields) {
-        line.append(" ").append(field.name).append("=").append(std::visit(AsText{}, field.value));
+        line.append(" ").append(AsText{}(field.name)).append("=").append(std::visit(AsText{}, field.value));
     }
     return line;
 }

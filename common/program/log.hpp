@@ -4,7 +4,7 @@
 //     2026-11-23T08:39:26.123Z info worker registered worker=3 name="a b"
 //     {"time":"2026-11-23T08:39:26.123Z","level":"info","message":"worker registered","worker":3,"name":"a b"}
 //
-// Values may come from strangers: whatever is not printable ASCII is escaped, so nobody forges a line or moves a
+// Values and names may come from strangers: whatever is not printable ASCII is escaped, so nobody forges a line or moves a
 // terminal's cursor. Every function may be called from any thread; a line is written with one write.
 #pragma once
 

@@ -59,11 +59,12 @@ TEST_CASE("every kind of value is written") {
 TEST_CASE("nobody forges a line or moves the cursor") {
     const std::string hostile = "a\nb\r\x1b[2J\x7f\x9b\xff\xe2\x80\xae\"\\ c=1";
     for (const auto format : {Format::text, Format::json}) {
-        const auto line = log::format_line(format, a_time, Level::info, "said " + hostile, {{"name", hostile}});
+        const auto line = log::format_line(format, a_time, Level::info, "said " + hostile, {{hostile, hostile}});
         INFO(line);
         CHECK(std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c < 0x7f; }));
     }
     CHECK(text("x", {{"name", "a\nb"}}).ends_with(R"(x name="a\nb")"));
+    CHECK(text("x", {{"a\nb", 1}}).ends_with(R"(x "a\nb"=1)"));
     CHECK(text("x", {{"name", "a=b"}}).ends_with(R"(x name="a=b")"));
     CHECK(json("x", {{"name", "\xe2\x82\xac \xff"}})["name"] == "\xe2\x82\xac \xef\xbf\xbd");
 }
