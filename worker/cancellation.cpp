@@ -39,10 +39,16 @@ void Cancellation::on_cancel(std::function<void()> callback) {
     callback();
 }
 
+std::stop_token Cancellation::stop_token() {
+    if (!stop_) on_cancel([source = stop_.emplace()]() mutable { source.request_stop(); });
+    return stop_->get_token();
+}
+
 void Cancellation::end() {
     if (!std::exchange(listening_, false)) return;
     const std::lock_guard lock{mutex_};
     callbacks_.clear();
+    stop_.reset();
 }
 
 }  // namespace rpcbroker

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <vector>
 
 namespace rpcbroker {
@@ -31,6 +33,8 @@ public:
     /// False as soon as it was requested.
     bool wait_for(std::chrono::nanoseconds duration);
     void on_cancel(std::function<void()> callback);
+    /// The same one until end().
+    std::stop_token stop_token();
     /// After the handler has returned: waits for callbacks that run, and forgets the others.
     void end();
 
@@ -41,6 +45,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::function<void()>> callbacks_;
+    std::optional<std::stop_source> stop_;  ///< the handler's thread's; made when it is asked for
 };
 
 }  // namespace rpcbroker

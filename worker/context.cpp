@@ -25,14 +25,15 @@ bool Context::wait_for(std::chrono::nanoseconds duration) { return call_->cancel
 
 void Context::on_cancel(std::function<void()> callback) { call_->cancellation.on_cancel(std::move(callback)); }
 
+std::stop_token Context::stop_token() { return call_->cancellation.stop_token(); }
+
 std::map<std::string, std::string> Context::meta() const {
-    const auto& packed = call_->call.options.meta;
-    if (!packed) return {};
-    auto meta = unpack_value<std::map<std::string, std::string>>(*packed, "meta");
-    return meta ? std::move(*meta) : std::map<std::string, std::string>{};
+    return detail::unpack_meta(call_->call.options.meta.value_or(std::string_view{}));
 }
 
 std::string_view Context::trace() const noexcept { return call_->call.options.trace.value_or(std::string_view{}); }
+
+Propagation Context::propagation() const { return {deadline(), std::string{trace()}, meta()}; }
 
 std::optional<std::string_view> Context::key() const noexcept { return call_->call.options.key; }
 

@@ -1,6 +1,9 @@
 #include "worker/dispatch.hpp"
 
 #include <exception>
+#include <utility>
+
+#include <rpcbroker/convert.hpp>
 
 #include "common/message.hpp"
 
@@ -13,6 +16,12 @@ Error said_by_handler(const Error& error) {
     Error said{error.code(), error.message()};
     said.set_data(error.data());
     return said;
+}
+
+std::map<std::string, std::string> unpack_meta(std::string_view packed) {
+    if (packed.empty()) return {};
+    auto meta = unpack_value<std::map<std::string, std::string>>(packed, "meta");
+    return meta ? std::move(*meta) : std::map<std::string, std::string>{};
 }
 
 }  // namespace detail
@@ -53,12 +62,13 @@ Result<void> run(const Registry& registry, detail::RunningCall& running, std::st
 
 }  // namespace
 
-void dispatch(const Registry& registry, detail::RunningCall& running, std::string& response) {
+Result<void> dispatch(const Registry& registry, detail::RunningCall& running, std::string& response) {
     response.clear();
-    const auto outcome = run(registry, running, response);
-    if (outcome) return;
+    auto outcome = run(registry, running, response);
+    if (outcome) return outcome;
     response.clear();
     append_error(response, running.call.msgid, outcome.error());
+    return outcome;
 }
 
 }  // namespace rpcbroker

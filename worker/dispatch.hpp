@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <string>
+#include <string_view>
 
 #include "worker/cancellation.hpp"
 #include "worker/registry.hpp"
@@ -37,9 +39,12 @@ struct RunningCall {
     std::string item;           ///< the one that is being sent
 };
 
+/// Of a request's option `meta`; empty for an empty one.
+std::map<std::string, std::string> unpack_meta(std::string_view packed);
+
 }  // namespace detail
 
-/// Replaces `response` by the whole response message. No exception gets out.
-void dispatch(const Registry& registry, detail::RunningCall& running, std::string& response);
+/// Replaces `response` by the whole response message, and returns the error that it holds, if any. No exception gets out.
+Result<void> dispatch(const Registry& registry, detail::RunningCall& running, std::string& response);
 
 }  // namespace rpcbroker

@@ -69,6 +69,22 @@ void log_event(const WorkerEvent& event) {
     }
 }
 
+/// A line a call.
+void log_call(const CallReport& report) {
+    const auto meta = report.meta();
+    std::vector<std::string> names;
+    names.reserve(meta.size());
+    for (const auto& each : meta) names.push_back("meta." + each.first);
+    std::vector<log::Field> fields{{"method", report.method},
+                                   {"took_us", std::chrono::floor<std::chrono::microseconds>(report.duration).count()}};
+    const auto outcome = report.error ? name_of(report.error->code()) : std::string_view{"OK"};
+    fields.emplace_back("outcome", outcome);
+    if (report.cancelled) fields.emplace_back("cancelled", true);
+    if (!report.trace.empty()) fields.emplace_back("trace", report.trace);
+    for (std::size_t i = 0; const auto& each : meta) fields.emplace_back(names[i++], each.second);
+    log::write(log::Level::debug, "call", fields);
+}
+
 /// Serves until `stop` comes. `ready` is called with the worker's name when it is registered for the first time.
 int serve(const Settings& settings, const StopSignal& stop, const std::function<void(const std::string&)>& ready) {
     WorkerOptions options{
@@ -79,6 +95,7 @@ int serve(const Settings& settings, const StopSignal& stop, const std::function<
         log_event(event);
         if (event.what == WorkerEvent::What::registered && !std::exchange(was_ready, true)) ready(serving->name());
     };
+    if (log::enabled(log::Level::debug)) options.on_call = log_call;
     Worker worker{std::move(options)};
     serving = &worker;
     echo_util::serve(worker.service("EchoUtil"));

@@ -209,12 +209,27 @@ bool Runtime::start_call(Thread& self, TimePoint now) {
 void Runtime::run_call(Thread& self, Lock& lock) {
     if (owner_ == &self) owner_away_ = true;
     lock.unlock();
-    dispatch(registry_, self.running, self.response);
+    run_handler(self);
     lock.lock();
     if (owner_ == &self) owner_away_ = false;
     --running_;
     std::exchange(self.link, nullptr)->session().finish(self.running.call, self.response);
     take_again();
+}
+
+/// Without the lock, and with a look at the clock only where somebody wants to know.
+void Runtime::run_handler(Thread& self) const {
+    const auto began = options_.on_call ? Clock::now() : TimePoint{};
+    const auto outcome = dispatch(registry_, self.running, self.response);
+    if (!options_.on_call) return;
+    const auto& call = self.running.call;
+    options_.on_call({.method = call.method,
+                      .worker = *call.worker,
+                      .trace = call.options.trace.value_or(std::string_view{}),
+                      .duration = Clock::now() - began,
+                      .error = outcome ? nullptr : &outcome.error(),
+                      .cancelled = self.running.cancellation.requested(),
+                      .packed_meta = call.options.meta.value_or(std::string_view{})});
 }
 
 void Runtime::give_back(TimePoint now) {

@@ -41,6 +41,7 @@ struct RuntimeOptions {
     unsigned threads = 1;
     std::optional<std::uint32_t> capacity;
     std::function<void(const WorkerEvent&)> on_event;
+    std::function<void(const CallReport&)> on_call;
 };
 
 class Runtime {
@@ -79,6 +80,7 @@ private:
     bool run_one(Thread& self, Lock& lock);
     bool start_call(Thread& self, TimePoint now);
     void run_call(Thread& self, Lock& lock);
+    void run_handler(Thread& self) const;
     [[nodiscard]] bool all_busy() const noexcept { return running_ == options_.threads; }
     void give_back(TimePoint now);
     void take_again();

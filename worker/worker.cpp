@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "worker/dispatch.hpp"
 #include "worker/registry.hpp"
 #include "worker/runtime.hpp"
 
@@ -29,11 +30,13 @@ RuntimeOptions checked(WorkerOptions options) {
     if (options.threads == 0) throw std::invalid_argument("a worker needs at least one thread");
     if (options.capacity == 0U) throw std::invalid_argument("a worker needs a capacity of at least 1");
     if (options.name.empty()) options.name = default_name();
-    return {parse_endpoints(options.brokers), std::move(options.name), options.threads, options.capacity,
-            std::move(options.on_event)};
+    return {parse_endpoints(options.brokers), std::move(options.name),   options.threads, options.capacity,
+            std::move(options.on_event),      std::move(options.on_call)};
 }
 
 }  // namespace
+
+std::map<std::string, std::string> CallReport::meta() const { return detail::unpack_meta(packed_meta); }
 
 struct Worker::State {
     State(RuntimeOptions options, const transport::Context& context)

@@ -70,3 +70,32 @@ TEST_CASE("a wait ends when the call is cancelled, however long it is") {
     CHECK_FALSE(cancellation.wait_for(std::chrono::nanoseconds::max()));
     canceller.join();
 }
+
+TEST_CASE("a stop token is told with the callbacks") {
+    Cancellation cancellation;
+    const auto token = cancellation.stop_token();
+    CHECK(token == cancellation.stop_token());
+    CHECK_FALSE(token.stop_requested());
+    bool called = false;
+    const std::stop_callback callback{token, [&called] { called = true; }};
+    cancellation.notify(cancellation.request());
+    CHECK(token.stop_requested());
+    CHECK(called);
+}
+
+TEST_CASE("a stop token that is taken after the request is stopped already") {
+    Cancellation cancellation;
+    cancellation.request();
+    CHECK(cancellation.stop_token().stop_requested());
+}
+
+TEST_CASE("a stop token of a call that is over is told nothing, and the next call has another") {
+    Cancellation cancellation;
+    const auto token = cancellation.stop_token();
+    const auto generation = cancellation.request();
+    cancellation.end();
+    cancellation.notify(generation);
+    CHECK_FALSE(token.stop_requested());
+    cancellation.reset();
+    CHECK_FALSE(cancellation.stop_token() == token);
+}

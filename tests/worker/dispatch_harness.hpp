@@ -24,8 +24,10 @@ struct DispatchHarness {
         call.msgid = 7;
         call.method = method;
         call.params = params;
-        dispatch(registry, running, raw);
-        return show_body(raw).at(0);
+        const auto outcome = dispatch(registry, running, raw);
+        const auto response = show_body(raw).at(0);
+        CHECK(outcome.has_value() == response.starts_with("response 7 nil "));
+        return response;
     }
     /// The error of the last call.
     [[nodiscard]] Error error() const {

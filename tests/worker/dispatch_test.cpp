@@ -220,3 +220,37 @@ TEST_CASE("no time is left after the deadline") {
     harness.call("S.m");
     CHECK(left == Context::Clock::duration::zero());
 }
+
+TEST_CASE("a context says what calls that are made for it carry on") {
+    DispatchHarness harness;
+    std::string meta;
+    pack_value(meta, std::map<std::string, std::string>{{"user", "ada"}});
+    auto& options = harness.running.call.options;
+    options.meta = meta;
+    options.trace = "00-1-2-3";
+    const auto deadline = Clock::now() + 1h;
+    harness.running.call.deadline = deadline;
+    Propagation kept;
+    harness.registry.service("S").method("m", [&kept](Context& context) { kept = context.propagation(); });
+    harness.call("S.m");
+    CHECK(kept.deadline == deadline);
+    CHECK(kept.trace == "00-1-2-3");
+    CHECK(kept.meta == std::map<std::string, std::string>{{"user", "ada"}});
+    options = {};
+    harness.running.call.deadline.reset();
+    harness.call("S.m");
+    CHECK_FALSE(kept.deadline);
+    CHECK(kept.trace.empty());
+    CHECK(kept.meta.empty());
+}
+
+TEST_CASE("a handler's stop token is its call's") {
+    DispatchHarness harness;
+    std::stop_token token;
+    harness.registry.service("S").method("m", [&](Context& context) {
+        token = context.stop_token();
+        harness.running.cancellation.notify(harness.running.cancellation.request());
+        return token.stop_requested();
+    });
+    CHECK(harness.call("S.m") == "response 7 nil true");
+}

@@ -96,10 +96,14 @@ public:
     /// A call that takes stream items.
     template <class... A>
     void stream(std::uint32_t msgid, std::uint32_t credit, std::string_view method, const A&... arguments) {
-        std::string params;
-        pack_params(params, arguments...);
         RequestOptions options;
         options.stream = credit;
+        call_with(options, msgid, method, arguments...);
+    }
+    template <class... A>
+    void call_with(const RequestOptions& options, std::uint32_t msgid, std::string_view method, const A&... arguments) {
+        std::string params;
+        pack_params(params, arguments...);
         append_request(bodies_, msgid, method, params, options);
         send_bodies();
     }
@@ -130,6 +134,7 @@ private:
     };
 
     void open() {
+        worker_ = {};
         socket_ = std::make_unique<Socket>(options_);
         const auto endpoint = Endpoint::parse(options_.endpoint, Endpoint::Use::bind).value();
         options_.endpoint = socket_->router.bind(endpoint).value();
@@ -170,14 +175,12 @@ private:
         if (message.method == "rpc.leave") notify("rpc.left");
     }
     void answer(std::uint32_t msgid) {
-        worker_ = incoming_.peer;
+        // Who registers again on its connection keeps its id.
+        if (std::exchange(worker_, incoming_.peer) != incoming_.peer) ++workers_;
+        ++registrations;
         std::string result;
         Packer packer{result};
-        packer.map(3)
-            .string("broker")
-            .string(options_.id)
-            .string("worker")
-            .string("w" + std::to_string(++registrations));
+        packer.map(3).string("broker").string(options_.id).string("worker").string("w" + std::to_string(workers_));
         packer.string("heartbeat").integer(options_.heartbeat.count());
         append_result(bodies_, msgid, result);
         send_bodies();
@@ -188,6 +191,7 @@ private:
     transport::Incoming incoming_;
     std::string bodies_;
     PeerId worker_;
+    int workers_ = 0;  ///< that ever came
     TimePoint beat_at_{};
 };
 

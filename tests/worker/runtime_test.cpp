@@ -308,3 +308,90 @@ TEST_CASE("a worker without a name is called after its host and process") {
     CHECK(Worker{WorkerOptions{}}.name().ends_with("-" + std::to_string(::getpid())));
     CHECK(Worker{WorkerOptions{.name = "me"}}.name() == "me");
 }
+
+TEST_CASE("each call is reported, with what came of it") {
+    struct Kept {
+        std::string method;
+        std::string worker;
+        std::string trace;
+        std::chrono::nanoseconds duration;
+        std::optional<Code> error;
+        bool cancelled;
+        std::map<std::string, std::string> meta;
+    };
+    FakeBroker broker;
+    std::mutex mutex;
+    std::vector<Kept> kept;
+    const auto on_call = [&](const CallReport& report) {
+        const std::lock_guard lock{mutex};
+        kept.push_back({std::string{report.method}, std::string{report.worker}, std::string{report.trace},
+                        report.duration, report.error ? std::optional{report.error->code()} : std::nullopt,
+                        report.cancelled, report.meta()});
+    };
+    std::atomic<bool> waiting{false};
+    RunningWorker running{broker, {.on_call = on_call}, [&waiting](Service& service) {
+                              ping(service);
+                              service.method("wait", [&waiting](Context& context) {
+                                  waiting = true;
+                                  return context.wait_for(1h);
+                              });
+                          }};
+    REQUIRE(broker.expect_registration());
+    std::string meta;
+    pack_value(meta, std::map<std::string, std::string>{{"user", "ada"}});
+    RequestOptions options;
+    options.trace = "00-1-2-3";
+    options.meta = meta;
+    broker.call_with(options, 1, "S.ping");
+    REQUIRE(broker.expect(R"(response 1 nil "pong")"));
+    broker.call(2, "S.none");
+    REQUIRE(broker.expect("response 2 UNIMPLEMENTED(worker, no) nil"));
+    broker.call(3, "S.wait");
+    REQUIRE(broker.until([&waiting] { return waiting.load(); }));
+    broker.cancel(3);
+    REQUIRE(broker.expect("response 3 nil false"));
+
+    const std::lock_guard lock{mutex};
+    REQUIRE(kept.size() == 3);
+    CHECK(kept[0].method == "S.ping");
+    CHECK(kept[0].worker == "w1");
+    CHECK(kept[0].trace == "00-1-2-3");
+    CHECK(kept[0].duration > 0ns);
+    CHECK(kept[0].meta == std::map<std::string, std::string>{{"user", "ada"}});
+    CHECK_FALSE(kept[0].error);
+    CHECK_FALSE(kept[0].cancelled);
+    CHECK(kept[1].error == Code::unimplemented);
+    CHECK(kept[1].meta.empty());
+    CHECK(kept[2].method == "S.wait");
+    CHECK(kept[2].cancelled);
+}
+
+TEST_CASE("what on_call throws ends run()") {
+    FakeBroker broker;
+    const auto on_call = [](const CallReport&) { throw std::runtime_error{"no disk"}; };
+    RunningWorker running{broker, {.threads = 2, .on_call = on_call}, ping};
+    REQUIRE(broker.expect_registration());
+    broker.call(1, "S.ping");
+    REQUIRE(broker.until([&] { return running.ended(); }));
+    CHECK_THROWS_WITH(running.join(), "no disk");
+}
+
+TEST_CASE("a hundred calls that are cancelled together are all answered at once") {
+    constexpr std::uint32_t calls = 100;
+    constexpr unsigned threads = 16;
+    FakeBroker broker;
+    std::atomic<unsigned> waiting{0};
+    RunningWorker running{broker, {.threads = threads, .capacity = calls}, [&waiting](Service& service) {
+                              service.method("wait", [&waiting](Context& context) {
+                                  ++waiting;
+                                  return context.wait_for(1h);
+                              });
+                          }};
+    REQUIRE(broker.expect_registration());
+    for (std::uint32_t msgid = 1; msgid < calls; ++msgid) broker.append(msgid, "S.wait");
+    broker.call(calls, "S.wait");
+    REQUIRE(broker.until([&waiting] { return waiting == threads; }));
+    for (std::uint32_t msgid = 1; msgid <= calls; ++msgid) broker.cancel(msgid);
+    CHECK(broker.until([&] { return broker.count("response") + returned_calls(broker) == calls; }));
+    CHECK(waiting == threads);
+}

@@ -5,8 +5,11 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+
+#include <rpcbroker/propagation.hpp>
 
 namespace rpcbroker {
 
@@ -41,11 +44,16 @@ public:
     /// returned. It runs on another thread, one that the worker needs: it is to return quickly, must not throw, and must
     /// not use this Context but for cancelled(). Several may be given.
     void on_cancel(std::function<void()> callback);
+    /// For what takes one of those: stop is requested when the call is cancelled. It may outlive the handler, and then
+    /// nothing is requested of it any more. Its std::stop_callbacks are bound by what is said of on_cancel().
+    [[nodiscard]] std::stop_token stop_token();
 
     /// The caller's own metadata.
     [[nodiscard]] std::map<std::string, std::string> meta() const;
     /// The W3C `traceparent` that came with the call; empty when none did.
     [[nodiscard]] std::string_view trace() const noexcept;
+    /// What the calls that are made for this one should carry on: `client.within(context.propagation())`.
+    [[nodiscard]] Propagation propagation() const;
     /// The affinity key that brought the call here, if it had one.
     [[nodiscard]] std::optional<std::string_view> key() const noexcept;
     /// The name that the broker knows the caller by; empty where it knows none.

@@ -11,11 +11,14 @@
 // hand-off; when one takes longer than about a millisecond another thread takes the socket over.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <rpcbroker/endpoint.hpp>
@@ -41,6 +44,19 @@ struct WorkerEvent {
     std::string detail;
 };
 
+/// What came of a call: for logs and figures. Good during WorkerOptions::on_call only, and its views as well.
+struct CallReport {
+    std::string_view method;
+    std::string_view worker;              ///< the id that the broker gave this worker
+    std::string_view trace;               ///< empty when none came with the call
+    std::chrono::nanoseconds duration{};  ///< of the handler
+    const Error* error = nullptr;         ///< what the caller gets instead of a result; null when all went well
+    bool cancelled = false;               ///< nobody waited for the outcome any more
+    std::string_view packed_meta;         ///< as MessagePack; empty when there is none
+
+    [[nodiscard]] std::map<std::string, std::string> meta() const;
+};
+
 struct WorkerOptions {
     /// Registers at every one of them.
     std::vector<std::string> brokers{std::string{default_backend}};
@@ -53,6 +69,9 @@ struct WorkerOptions {
     std::optional<std::uint32_t> capacity = std::nullopt;
     /// Called in order from a thread that the worker needs: it is to return quickly. May call stop().
     std::function<void(const WorkerEvent&)> on_event = {};
+    /// Called after each call from the thread that ran its handler, so from several at once, and before its response is
+    /// sent. What it throws ends run(). Costs nothing where it is not set.
+    std::function<void(const CallReport&)> on_call = {};
 };
 
 class Worker {
