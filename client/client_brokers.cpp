@@ -43,10 +43,10 @@ bool ClientSession::every_broker_refuses() const noexcept {
     return std::all_of(links_.begin(), links_.end(), [](const Link& l) { return l.state == LinkState::refused; });
 }
 
-Error ClientSession::refused_error(bool sent_before) const {
+Error ClientSession::refused_error(bool may_have_run) const {
     const Link& link = links_.front();
     return Error{link.refusal, "the broker at " + link.endpoint + " refuses: " + link.trouble, By::client,
-                 sent_before ? Ran::maybe : Ran::no};
+                 may_have_run ? Ran::maybe : Ran::no};
 }
 
 bool ClientSession::awaits_word(const Link& link) noexcept {
@@ -170,9 +170,9 @@ void ClientSession::take_back_unsent(BrokerIndex broker) {
 
 void ClientSession::end_lost(CallId id, Call& call, const std::string& reason, TimePoint now) {
     if (!call.idempotent || call.stream || now >= call.deadline)
-        return end(id, Error{Code::unavailable, reason + "; the call may have run", By::client, Ran::maybe});
+        return fail(id, Error{Code::unavailable, reason + "; the call may have run", By::client, Ran::maybe}, now);
     ++counters_.calls_run_again;
-    call.sent_before = true;
+    call.may_have_run = true;
     take_back(id, call);
 }
 

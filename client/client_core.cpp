@@ -49,8 +49,8 @@ void restamp(std::string& request, TimePoint deadline, TimePoint now) {
 
 }  // namespace
 
-ClientSession::ClientSession(ClientOptions options, TimePoint now)
-    : options_(std::move(options)), links_(options_.brokers.size()), deadlines_(now) {
+ClientSession::ClientSession(ClientOptions options, TimePoint now, std::uint32_t seed)
+    : options_(std::move(options)), links_(options_.brokers.size()), deadlines_(now), random_(seed) {
     for (std::size_t i = 0; i < links_.size(); ++i) {
         links_[i].endpoint = options_.brokers[i];
         links_[i].max_message = options_.max_message;
@@ -66,12 +66,14 @@ CallId ClientSession::start(const NewCall& request, TimePoint now) {
     made.stream = request.stream && !request.one_way;
     made.credit = request.stream.value_or(0);
     made.idempotent = request.options.idempotent.value_or(false);
+    made.retrying = retrying_for(request);
     const CallId id = calls_.add(std::move(made));
     if (auto error = refuse(request)) {
         end(id, std::move(*error));
     } else if (timeout <= milliseconds::zero()) {
         end(id, by_client(Code::deadline_exceeded, "the call's time was over before it was made", Ran::no));
     } else {
+        retry_budget_ = std::min(retry_budget_ + 1, most_retry_budget);
         encode(request, timeout);
         Call& call = *calls_.find(id);
         call.timer = deadlines_.add(call.deadline, id);
@@ -131,7 +133,7 @@ void ClientSession::place(CallId id, Call& call, std::string& request, TimePoint
                                      std::to_string(options_.max_held_bytes) + " bytes",
                                  Ran::no));
     if (const auto broker = choose(request.size())) return send(id, call, request, *broker, now);
-    if (every_broker_refuses()) return end(id, refused_error(call.sent_before));
+    if (every_broker_refuses()) return end(id, refused_error(call.may_have_run));
     hold(id, call, request);
 }
 
@@ -153,7 +155,7 @@ void ClientSession::send(CallId id, Call& call, std::string& request, BrokerInde
         return end(id, by_client(Code::resource_exhausted,
                                  "the request has " + std::to_string(request.size()) + " bytes, the broker takes " +
                                      std::to_string(link.max_message),
-                                 call.sent_before ? Ran::maybe : Ran::no));
+                                 call.may_have_run ? Ran::maybe : Ran::no));
     waiting_.erase(id);
     call.sent = true;
     call.broker = broker;
@@ -162,11 +164,16 @@ void ClientSession::send(CallId id, Call& call, std::string& request, BrokerInde
         overwrite_u32(request.data() + msgid_at, call.msgid);
         if (link.in_flight++ == 0) expect_word(link, now);
     }
-    const bool may_be_sent_again = call.one_way || (call.idempotent && !call.stream);
-    if (may_be_sent_again && &request != &call.request) keep(call, request);
-    write(broker, request, may_be_sent_again);
-    if (!may_be_sent_again) keep(call, {});
+    const bool again = may_be_sent_again(call);
+    if (again && &request != &call.request) keep(call, request);
+    write(broker, request, again);
+    if (!again) keep(call, {});
     if (call.one_way) link.one_ways.emplace_back(link.written, id);
+}
+
+bool ClientSession::may_be_sent_again(const Call& call) noexcept {
+    if (call.retrying && call.retrying->left > 0) return true;
+    return call.one_way || (call.idempotent && !call.stream);
 }
 
 /// A large one is moved if it may be, so that it is copied neither here nor in the transport.
@@ -179,31 +186,39 @@ void ClientSession::write(BrokerIndex broker, std::string& request, bool copy) {
     outbox_.add_large(peer_of(broker), {}, Body{copy ? request : std::move(request)});
 }
 
+/// A call that waits goes out if a broker can take it.
+void ClientSession::dispatch(CallId id, Call& call, TimePoint now) {
+    const auto broker = choose(call.request.size());
+    if (!broker || call.deadline <= now) return;
+    restamp(call.request, call.deadline, now);
+    send(id, call, call.request, *broker, now);
+}
+
 void ClientSession::dispatch_waiting(TimePoint now) {
     for (auto next = waiting_.begin(); next != waiting_.end();) {
         const CallId id = *next++;
-        Call& call = *calls_.find(id);
-        const auto broker = choose(call.request.size());
-        if (!broker || call.deadline <= now) continue;
-        restamp(call.request, call.deadline, now);
-        send(id, call, call.request, *broker, now);
+        dispatch(id, *calls_.find(id), now);
     }
 }
 
-/// It is no longer under way at its broker: held again, or ended.
-void ClientSession::take_back(CallId id, Call& call) {
-    if (!call.one_way) {
+/// It is no longer under way at its broker.
+void ClientSession::release(Call& call) noexcept {
+    if (call.sent && !call.one_way) {
         msgids_.erase(call.msgid);
         --links_[call.broker].in_flight;
     }
     call.sent = false;
+}
+
+void ClientSession::take_back(CallId id, Call& call) {
+    release(call);
     waiting_.insert(id);
 }
 
 void ClientSession::cancel(CallId id) {
     Call* call = calls_.find(id);
     if (!call) return;
-    const Ran ran = call->sent || call->sent_before ? Ran::maybe : Ran::no;
+    const Ran ran = call->sent || call->may_have_run ? Ran::maybe : Ran::no;
     cancel_at_broker(*call);
     end(id, by_client(Code::cancelled, "the caller cancelled it", ran));
 }
@@ -234,20 +249,27 @@ void ClientSession::cancel_at_broker(const Call& call) {
     if (call.sent && !call.one_way) tell_broker(call, "rpc.cancel", {call.msgid});
 }
 
-void ClientSession::on_call_deadline(CallId id, TimePoint now) {
+void ClientSession::on_timer(CallId id, TimePoint now) {
     Call* call = calls_.find(id);
     if (!call) return;
     call->timer = Deadlines::none;
-    if (!call->sent)
-        return end(id, by_client(Code::unavailable, nobody_answers(), call->sent_before ? Ran::maybe : Ran::no));
-    const Link& link = links_[call->broker];
-    if (!call->one_way && !call->in_grace && is_heard(link, now)) {
-        call->in_grace = true;
-        call->timer = deadlines_.add(call->deadline + grace, id);
+    if (call->resting)
+        wake(id, *call, now);
+    else
+        on_call_deadline(id, *call, now);
+}
+
+void ClientSession::on_call_deadline(CallId id, Call& call, TimePoint now) {
+    if (!call.sent)
+        return end(id, by_client(Code::unavailable, nobody_answers(), call.may_have_run ? Ran::maybe : Ran::no));
+    const Link& link = links_[call.broker];
+    if (!call.one_way && !call.in_grace && is_heard(link, now)) {
+        call.in_grace = true;
+        call.timer = deadlines_.add(call.deadline + grace, id);
         return;
     }
-    cancel_at_broker(*call);
-    if (!call->one_way && is_heard(link, now) && link.state != LinkState::greeting)
+    cancel_at_broker(call);
+    if (!call.one_way && is_heard(link, now) && link.state != LinkState::greeting)
         return end(id, by_client(Code::deadline_exceeded, "no answer within the call's time", Ran::maybe));
     end(id, by_client(Code::unavailable, "the broker at " + link.endpoint + " is connected, but silent", Ran::maybe));
 }
@@ -255,10 +277,7 @@ void ClientSession::on_call_deadline(CallId id, TimePoint now) {
 void ClientSession::end(CallId id, Result<RawReply> reply) {
     Call& call = *calls_.find(id);
     deadlines_.remove(call.timer);
-    if (call.sent && !call.one_way) {
-        msgids_.erase(call.msgid);
-        --links_[call.broker].in_flight;
-    }
+    release(call);
     waiting_.erase(id);
     held_bytes_ -= call.held;
     outcomes_.push_back({id, call.owner, std::move(reply)});
@@ -282,7 +301,7 @@ void ClientSession::on_sent(BrokerIndex broker) {
 }
 
 void ClientSession::on_time(TimePoint now) {
-    while (const auto id = deadlines_.pop_due(now)) on_call_deadline(*id, now);
+    while (const auto id = deadlines_.pop_due(now)) on_timer(*id, now);
     for (BrokerIndex broker = 0; broker < links_.size(); ++broker) judge_silence(broker, now);
 }
 

@@ -11,6 +11,8 @@
 // - A request that was still in the outbox when its broker was lost was not sent, and waits again, idempotent or not.
 // - A stream that was sent is never run again: it ends with its broker, after the items that came. One to which more
 //   items come than were granted ends with INTERNAL. Items for any other call are counted and dropped.
+// - A call that is tried again (RetryPolicy) rests until then: it is in flight nowhere, but counts as a call, and its
+//   request as held.
 // - At its deadline a call that waits ends with UNAVAILABLE. One that was sent ends with DEADLINE_EXCEEDED if the
 //   broker has ever answered on that connection, else with UNAVAILABLE: what is there is hardly a broker.
 #pragma once
@@ -18,7 +20,9 @@
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
+#include <memory>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <string_view>
@@ -77,6 +81,8 @@ struct ClientCounters {
     std::uint64_t unexpected_messages = 0;  ///< well-formed, but nothing that a client is sent
     std::uint64_t brokers_lost = 0;         ///< closed, silent, restarted
     std::uint64_t calls_run_again = 0;      ///< idempotent calls of lost brokers
+    std::uint64_t retries = 0;              ///< as RetryPolicy says
+    std::uint64_t retries_denied = 0;       ///< their budget was used up
 };
 
 /// Not thread-safe. Times never go back.
@@ -88,11 +94,15 @@ public:
     static constexpr Duration default_heartbeat = std::chrono::milliseconds{500};
     /// A larger request is not sent before max_message is known.
     static constexpr std::size_t unasked_bytes = std::size_t{4} << 10;
+    /// What a retry costs in the budget, and the most that is in it. A call that is made adds one.
+    static constexpr unsigned retry_price = 5;
+    static constexpr unsigned most_retry_budget = 10 * retry_price;
     /// Of every rpc.hello. Calls have others.
     static constexpr std::uint32_t hello_msgid = 0;
 
     /// `options.brokers` are the endpoints, checked by the caller; at least one.
-    ClientSession(ClientOptions options, TimePoint now);
+    /// `seed` is for the jitter of retries.
+    ClientSession(ClientOptions options, TimePoint now, std::uint32_t seed = 1);
 
     CallId start(const NewCall& call, TimePoint now);
     /// Ends the call with CANCELLED and tells its broker. Nothing happens to one that has ended.
@@ -129,19 +139,29 @@ public:
     [[nodiscard]] const ClientCounters& counters() const noexcept { return counters_; }
 
 private:
+    /// Of a call that may be tried again.
+    struct Retrying {
+        RetryPolicy policy;
+        unsigned left = 0;  ///< attempts
+        std::chrono::duration<double, std::milli> pause{};
+    };
+
     struct Call {
         void* owner = nullptr;
         std::string request;       ///< the whole message, while it waits or may have to be sent again
         std::size_t held = 0;      ///< bytes of it, as held_bytes_ has them
         std::uint64_t credit = 0;  ///< items of a stream that may still come
         TimePoint deadline{};
-        Deadlines::Handle timer = Deadlines::none;
+        Deadlines::Handle timer = Deadlines::none;  ///< for the deadline, or the end of its rest
+        std::unique_ptr<Retrying> retrying;         ///< null: it is not tried again
         BrokerIndex broker = 0;
         std::uint32_t msgid = 0;
-        bool sent = false;         ///< else it waits
-        bool sent_before = false;  ///< to a broker that was lost
+        bool sent = false;          ///< else it waits
+        bool resting = false;       ///< until it is tried again; neither sent nor waiting
+        bool may_have_run = false;  ///< at a broker that was lost, or in an attempt that failed
         bool one_way = false;
         bool stream = false;
+        bool items_came = false;
         bool idempotent = false;
         bool in_grace = false;
     };
@@ -183,18 +203,31 @@ private:
     void hold(CallId id, Call& call, std::string& request);
     void send(CallId id, Call& call, std::string& request, BrokerIndex broker, TimePoint now);
     void write(BrokerIndex broker, std::string& request, bool copy);
+    [[nodiscard]] static bool may_be_sent_again(const Call& call) noexcept;
+    void dispatch(CallId id, Call& call, TimePoint now);
     void dispatch_waiting(TimePoint now);
-    void on_call_deadline(CallId id, TimePoint now);
+    void on_timer(CallId id, TimePoint now);
+    void on_call_deadline(CallId id, Call& call, TimePoint now);
+    void release(Call& call) noexcept;
     void take_back(CallId id, Call& call);
     void tell_broker(const Call& call, std::string_view method, std::initializer_list<std::uint32_t> numbers);
     void cancel_at_broker(const Call& call);
     void keep(Call& call, std::string request);
     void end(CallId id, Result<RawReply> reply);
 
+    // Retries (client_retries.cpp).
+    [[nodiscard]] std::unique_ptr<Retrying> retrying_for(const NewCall& call) const;
+    [[nodiscard]] static bool may_be_tried_again(const Call& call, const Error& error) noexcept;
+    void fail(CallId id, Error error, TimePoint now);
+    [[nodiscard]] bool try_again(CallId id, Call& call, const Error& error, TimePoint now);
+    [[nodiscard]] Duration next_pause(Retrying& retrying, const Error& error);
+    [[nodiscard]] bool spend_retry() noexcept;
+    void wake(CallId id, Call& call, TimePoint now);
+
     // Brokers.
     std::optional<BrokerIndex> choose(std::size_t bytes) noexcept;
     [[nodiscard]] bool every_broker_refuses() const noexcept;
-    [[nodiscard]] Error refused_error(bool sent_before) const;
+    [[nodiscard]] Error refused_error(bool may_have_run) const;
     [[nodiscard]] static bool is_heard(const Link& link, TimePoint now) noexcept;
     [[nodiscard]] static bool awaits_word(const Link& link) noexcept;
     static void expect_word(Link& link, TimePoint now) noexcept;
@@ -210,7 +243,7 @@ private:
     // Messages (client_messages.cpp).
     void on_message(BrokerIndex broker, const MessageView& message, TimePoint now);
     [[nodiscard]] CallId find_running(BrokerIndex broker, std::uint32_t msgid) noexcept;
-    void on_response(BrokerIndex broker, const MessageView& message);
+    void on_response(BrokerIndex broker, const MessageView& message, TimePoint now);
     void on_stream_item(BrokerIndex broker, const MessageView& message);
     void on_hello_answer(BrokerIndex broker, const MessageView& message, TimePoint now);
     void on_hello_refused(BrokerIndex broker, std::string_view error);
@@ -229,6 +262,8 @@ private:
     std::vector<Outcome> outcomes_;
     ClientCounters counters_;
     std::size_t held_bytes_ = 0;
+    unsigned retry_budget_ = most_retry_budget;
+    std::minstd_rand random_;
     std::string encoded_;  ///< the request at hand; used again and again
     BrokerIndex last_chosen_ = 0;
 };

@@ -69,7 +69,7 @@ void ClientSession::on_message(BrokerIndex broker, const MessageView& message, T
         if (message.msgid == hello_msgid)
             on_hello_answer(broker, message, now);
         else
-            on_response(broker, message);
+            on_response(broker, message, now);
         break;
     case MessageType::notification: on_notification(broker, message, now); break;
     case MessageType::stream_item: on_stream_item(broker, message); break;
@@ -85,10 +85,10 @@ CallId ClientSession::find_running(BrokerIndex broker, std::uint32_t msgid) noex
     return 0;
 }
 
-void ClientSession::on_response(BrokerIndex broker, const MessageView& message) {
+void ClientSession::on_response(BrokerIndex broker, const MessageView& message, TimePoint now) {
     const CallId id = find_running(broker, message.msgid);
     if (id == 0) return;
-    if (!is_nil(message.error)) return end(id, read_error(message.error));
+    if (!is_nil(message.error)) return fail(id, read_error(message.error), now);
     end(id, RawReply{std::string{message.result}, std::string{message.timing}});
 }
 
@@ -103,6 +103,7 @@ void ClientSession::on_stream_item(BrokerIndex broker, const MessageView& messag
         end(id, Error{Code::internal, "more stream items came than were granted", By::client, Ran::maybe});
     } else {
         --call.credit;
+        call.items_came = true;
         items_.push_back({id, call.owner, std::string{message.result}});
     }
 }
@@ -143,7 +144,7 @@ void ClientSession::on_hello_refused(BrokerIndex broker, std::string_view error)
     link.refusal = refusal.code();
     if (!every_broker_refuses()) return;
     const auto waiting = waiting_;
-    for (const CallId id : waiting) end(id, refused_error(calls_.find(id)->sent_before));
+    for (const CallId id : waiting) end(id, refused_error(calls_.find(id)->may_have_run));
 }
 
 void ClientSession::on_notification(BrokerIndex broker, const MessageView& message, TimePoint now) {

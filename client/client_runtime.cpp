@@ -1,6 +1,7 @@
 #include "client/client_runtime.hpp"
 
 #include <algorithm>
+#include <random>
 
 namespace rpcbroker::detail {
 
@@ -19,7 +20,7 @@ bool is_cancelled(const Result<RawReply>& reply) {
 }  // namespace
 
 ClientRuntime::ClientRuntime(ClientOptions options, const transport::Context& context)
-    : session_(options, Clock::now()), sockets_(std::in_place, context, options) {}
+    : session_(options, Clock::now(), std::random_device{}()), sockets_(std::in_place, context, options) {}
 
 Result<RawReply> ClientRuntime::call(const NewCall& call) {
     PendingCall pending;

@@ -99,6 +99,17 @@ TEST_CASE("a broker that falls silent ends the calls in flight") {
     CHECK(result.error().ran() == Ran::maybe);
 }
 
+TEST_CASE("a call is tried again as its policy says") {
+    FakeBroker broker{transport::Context{}};
+    Client client{for_broker(broker)};
+    const RetryPolicy policy{.attempts = 3, .initial_pause = 1ms};
+    CHECK(client.call<int>({.retry = policy}, "T.Busy") == 3);
+    broker.wait_for("T.Busy", 3);
+    FakeBroker other{transport::Context{}};
+    Client patient{ClientOptions{.brokers = {other.endpoint()}, .timeout = ample, .retry = policy}};
+    CHECK(patient.async_call<int>("T.Busy").get() == 3);
+}
+
 TEST_CASE("futures end in any order") {
     FakeBroker broker{transport::Context{}};
     Client client{for_broker(broker)};

@@ -19,9 +19,10 @@
 namespace rpcbroker::test {
 
 /// Answers rpc.hello and rpc.heartbeat; "T.Echo" with its first parameter; "T.Options" with the map of options that the
-/// call came with; "T.Fail" with ABORTED; everything else never. Counts what it is sent, by method. Streams, with credit:
-/// "T.Count" n items 1, 2, … n, and returns n; "T.Break" n, the same but for its end, which is ABORTED; "T.Flood" one item
-/// more than it may. Without `stream`, the first two are refused, and so is "T.Refuse", which does not stream.
+/// call came with; "T.Fail" with ABORTED; "T.Busy" twice with UNAVAILABLE, then with 3; everything else never. Streams,
+/// with credit: "T.Count" n items 1, 2, … n, and returns n; "T.Break" the same but for its end, which is ABORTED; "T.Never"
+/// the same without an end; "T.Flood" one item more than it may. Without `stream`, the first two are refused, and so is
+/// "T.Refuse", which does not stream. Counts what it is sent, by method.
 class FakeBroker {
 public:
     explicit FakeBroker(transport::Context context, const std::string& endpoint = "tcp://127.0.0.1:*")
@@ -104,6 +105,10 @@ private:
             append_result(out, message.msgid, message.options_map);
         } else if (message.method == "T.Fail") {
             append_error(out, message.msgid, Error{Code::aborted, "as you wish"});
+        } else if (message.method == "T.Busy" && ++busy_calls_ <= 2) {
+            append_error(out, message.msgid, Error{Code::unavailable, "busy", By::broker, Ran::no});
+        } else if (message.method == "T.Busy") {
+            append_result(out, message.msgid, "\x03");
         } else if (message.options.stream) {
             begin_stream(message);
             pump(message.msgid, out);
@@ -167,6 +172,7 @@ private:
     std::atomic<bool> silent_{false};
     std::atomic<int> items_sent_{0};
     std::map<std::uint32_t, FakeStream> streams_;
+    int busy_calls_ = 0;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::string> seen_;

@@ -53,7 +53,7 @@ inline std::string packed_array(std::string_view element = {}) {
 
 class SessionHarness {
 public:
-    explicit SessionHarness(ClientOptions options = {}) : session(options, now) {}
+    explicit SessionHarness(ClientOptions options = {}) : session(options, now, 42) {}
 
     static ClientOptions with_brokers(std::vector<std::string> endpoints) {
         ClientOptions options;

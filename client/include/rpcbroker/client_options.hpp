@@ -13,6 +13,25 @@
 
 namespace rpcbroker {
 
+/// Whether and when a call that failed is tried again. Only UNAVAILABLE and RESOURCE_EXHAUSTED are, as a broker or a worker
+/// says them, and only when the call certainly did not run ("ran": "no") or CallOptions::idempotent is true. A stream is
+/// tried again only while no item has come, a one-way call never.
+///
+/// The pauses before the second, third, … attempt grow; each is cut by up to a half, at random, so that many clients do
+/// not come back at the same moment, but is never shorter than the error's retry_after. When the pause would outlast the
+/// call's time, the error is the caller's at once; after the last attempt it is that one's error.
+///
+/// So that retries cannot make an overload worse, a Client has a budget for all of its calls: each call made adds a fifth
+/// of a retry, up to the ten it begins with. When it is used up, errors are the callers' at once.
+struct RetryPolicy {
+    /// The first one included; 1: nothing is tried again.
+    unsigned attempts = 1;
+    std::chrono::milliseconds initial_pause{50};
+    std::chrono::milliseconds max_pause{2000};
+    /// A pause is so many times as long as the one before it; at least 1.
+    double growth = 2;
+};
+
 /// How a Client is made. What stands here is good for nearly everybody.
 struct ClientOptions {
     /// Endpoints of brokers. With several, a call goes to the connected one that has the fewest of this client's calls;
@@ -29,6 +48,8 @@ struct ClientOptions {
     std::size_t max_held_bytes = std::size_t{256} << 20;
     /// Bodies larger than this are not taken from a broker: they close the connection.
     std::size_t max_message = std::size_t{64} << 20;
+    /// For calls that say nothing else. The request of a call that may be tried again is held until it ends.
+    RetryPolicy retry{};
 };
 
 /// How one call is made: docs/PROTOCOL.md, "Options". Texts are UTF-8.
@@ -51,6 +72,8 @@ struct CallOptions {
     /// Of a stream: how many items may be on their way to its reader or wait for it, at least 1. Missing: as many as
     /// make about 1 MiB, between 2 and 1024, beginning with 32.
     std::optional<std::uint32_t> window{};
+    /// Missing: the client's.
+    std::optional<RetryPolicy> retry{};
 };
 
 }  // namespace rpcbroker
