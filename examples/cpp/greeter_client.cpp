@@ -25,4 +25,8 @@ int main(int argc, char** argv) {
     auto seven = client.async_call<int>({.timeout = 2s}, "Greeter.Divide", 42, 6);
     auto words = client.async_call<std::map<std::string, int>>("Greeter.Lengths", std::vector{"one", "three"});
     std::cout << seven.get() << ' ' << words.get().at("three") << '\n';
+
+    // A stream, read as it comes. Leaving the loop would cancel the call.
+    for (const int count : client.stream<int>("Greeter.Countdown", 3)) std::cout << count << ' ';
+    std::cout << "lift-off\n";
 }

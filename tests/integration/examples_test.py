@@ -13,7 +13,7 @@ class Examples(RpcTest):
         client = subprocess.run([BIN / "greeter_client", broker.frontend], env=clean_environment(), timeout=20,
                                 stdout=subprocess.PIPE, text=True, check=True)
         self.assertEqual(client.stdout.splitlines(),
-                         ["Hello, world!", "INVALID_ARGUMENT: b must not be 0", "7 5"])
+                         ["Hello, world!", "INVALID_ARGUMENT: b must not be 0", "7 5", "3 2 1 lift-off"])
 
     def test_a_client_that_awaits_its_calls(self):
         broker = self.broker()
