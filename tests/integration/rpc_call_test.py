@@ -126,6 +126,24 @@ class Options(RpcCallTest):
         self.assertEqual(self.output("--meta", "who=me", "--meta", "why=test", "--idempotent",
                                      "EchoUtil.CountString", "this is test"), "3")
 
+    def test_attempts_are_made_while_the_call_did_not_run(self):
+        worker = self.peer(self.at.backend)
+        worker.register({"Busy": ["Ask"]})
+        busy = {"code": "UNAVAILABLE", "message": "busy", "by": "worker", "ran": "no"}
+        for attempts, status in ((2, 3), (3, 0)):
+            with self.subTest(attempts=attempts):
+                caller = self.program("rpc-call", "--broker", self.at.frontend, "--attempts", attempts, "Busy.Ask")
+                for _ in range(2):
+                    worker.reply(worker.take()[0], error=busy)
+                if status == 0:
+                    worker.reply(worker.take()[0], result=7)
+                self.assertEqual(caller.wait(), status, caller.log)
+
+    def test_names_are_listed_a_line_each(self):
+        names = self.output("--names").splitlines()
+        self.assertIn("EchoUtil.CountString", names)
+        self.assertEqual(names, sorted(names))
+
     def test_a_meta_without_a_value_is_a_usage_error(self):
         self.assertEqual(self.call(self.at, "--meta", "who", "EchoUtil.Echo", "x").status, 2)
 
