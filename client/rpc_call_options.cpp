@@ -81,7 +81,8 @@ void add_how(Flags& flags, CommandLine& line) {
     flags.add_number("--parallel", options.parallel, "keep so many calls under way at once", 1, 100'000);
     flags.add_switch("--one-way", options.one_way, "send it and hear no answer");
     flags.add_switch("--idempotent", line.idempotent, "running it twice does no harm: run again what was lost");
-    flags.add_number("--attempts", line.attempts, "try so often, with pauses, what failed and did not run", 1, 1000);
+    flags.add_number("--attempts", line.attempts, "try so often, with pauses, what did not run or is --idempotent", 1,
+                     1000);
     flags.add_text("--key", line.key, "KEY", "calls with the same key go to the same worker");
     flags.add_text("--worker", options.call.worker, "ID", "this worker and no other (ids: rpc-call rpc.workers)");
     flags.add_value(
