@@ -19,12 +19,6 @@ Error broker_error(Code code, std::string message, Ran ran = Ran::no) {
     return {code, std::move(message), By::broker, ran};
 }
 
-Error takes_no_items(const Call& call) {
-    return broker_error(
-        Code::invalid_argument,
-        call.method->full_name + " streams its results; call it with the option stream (and not one-way)", call.ran());
-}
-
 std::uint32_t milliseconds_left(TimePoint deadline, TimePoint now) noexcept {
     return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count());
 }
@@ -35,7 +29,7 @@ std::uint32_t milliseconds_left(TimePoint deadline, TimePoint now) noexcept {
 void BrokerCore::route(Call& call, Place place) {
     Service& service = *call.service;
     if (!call.method) call.method = Directory::method(service, method_name(call));
-    if (call.method && call.method->shown.stream && !call.stream) return end(call, takes_no_items(call));
+    if (const auto error = check_stream(call)) return end(call, *error);
     if (call.pin) {
         const auto found = workers_by_serial_.find(call.pin);
         if (found != workers_by_serial_.end() && !found->second->draining) return route_to(call, *found->second, place);

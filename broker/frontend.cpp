@@ -111,7 +111,8 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
     call->method = method;
     call->pin = pin;
     describe(*call, envelope, message);
-    auto error = check_room(*call, message.tail.size());
+    auto error = check_stream(*call);
+    if (!error) error = check_room(*call, message.tail.size());
     if (!error) error = check_wait(client, *call);
     if (error) {
         free_call(*call);

@@ -430,6 +430,9 @@ TEST_CASE("a method that streams is refused to calls that take no items") {
     bench.client.notify("S.m", no_params, {.stream = 5});
     CHECK(bench.count(Counter::one_way_failed) == 1);
     CHECK(bench.worker.heard_nothing());
+    // It never got in, and says nothing about how the method does.
+    CHECK(bench.count(Counter::calls_refused) == 2);
+    CHECK(bench.client.asks("rpc.describe", {"S.m"}).result["calls"] == 0);
 }
 
 TEST_CASE("that is found out as soon as the method is known") {
