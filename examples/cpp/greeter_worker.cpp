@@ -1,4 +1,4 @@
-// A worker of one's own: a service "Greeter" with three methods.
+// A worker of one's own: a service "Greeter" with four methods, one of which streams.
 //
 //     greeter_worker [tcp://127.0.0.1:5556]
 #include <csignal>
@@ -25,6 +25,12 @@ std::map<std::string, int> lengths(const std::vector<std::string>& words) {
     return result;
 }
 
+/// Sends from, from - 1, … 1, as fast as the caller takes them.
+std::string countdown(rpcbroker::StreamContext<int>& stream, int from) {
+    while (from > 0 && stream.send(from)) --from;  // send() says when nobody wants more
+    return "Lift-off!";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -33,6 +39,7 @@ int main(int argc, char** argv) {
         .method("Hello", hello, {.doc = "says hello", .params = {"name"}, .idempotent = true})
         .method("Divide", divide, {.doc = "a / b, cut off", .params = {"a", "b"}, .idempotent = true})
         .method("Lengths", lengths, {.doc = "how long each word is", .params = {"words"}, .idempotent = true});
+    worker.service("Greeter").method("Countdown", countdown, {.doc = "counts down to 1", .params = {"from"}});
 
     running = &worker;
     std::signal(SIGTERM, [](int) { running->stop(); });  // leaves, finishes what it has, and returns from run()
