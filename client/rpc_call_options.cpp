@@ -88,6 +88,7 @@ void add_how(Flags& flags, CommandLine& line) {
     flags.add_value(
         "--meta", "NAME=VALUE", "", [&](const std::string& text) { return take_meta(options.call, text); },
         "metadata for the handler", true);
+    flags.add_text("--trace", options.call.trace, "TRACEPARENT", "W3C trace context, for the handler and for logs");
     flags.group("What can be called");
     flags.add_switch("--list", options.list, "all services and methods, for people to read");
     flags.add_switch("--names", options.names, "the full name of every method, a line each, for scripts");

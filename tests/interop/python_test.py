@@ -2,7 +2,7 @@
 
 import subprocess
 
-from rpckit import ROOT, RpcTest, clean_environment, main, wait_until
+from rpckit import ROOT, RpcTest, clean_environment, in_flight, main, wait_until
 
 PYTHON = "/usr/bin/python3"  # Debian's, which has zmq and msgpack
 EXAMPLES = ROOT / "examples/python"
@@ -30,8 +30,8 @@ class Clients(RpcTest):
 
 
 class Workers(RpcTest):
-    def start(self, broker):
-        process = subprocess.Popen([PYTHON, EXAMPLES / "worker.py", broker.backend], stdout=subprocess.PIPE, text=True,
+    def start(self, broker, example="worker.py"):
+        process = subprocess.Popen([PYTHON, EXAMPLES / example, broker.backend], stdout=subprocess.PIPE, text=True,
                                    env=clean_environment())
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -78,6 +78,25 @@ class Workers(RpcTest):
         client = self.client(broker)
         client.result("rpc.drain", client.result("rpc.workers")[0]["id"])
         self.assertEqual(worker.wait(20), 0)
+
+    def test_it_streams(self):
+        broker = self.broker()
+        self.start(broker, "stream_worker.py")
+        called = self.call(broker, "Counter.Count", 1000)
+        self.assertEqual((called.status, called.stdout.split()), (0, [str(i) for i in range(1000)]), called.stderr)
+
+    def test_its_stream_goes_by_credit_and_can_be_cancelled(self):
+        broker = self.broker()
+        self.start(broker, "stream_worker.py")
+        client = self.client(broker)
+        msgid = client.request("Counter.Count", 1_000_000, options={"stream": 3})
+        self.assertEqual([client.receive() for _ in range(3)], [[3, msgid, item] for item in range(3)])
+        client.notify("rpc.credit", msgid, 1)
+        self.assertEqual(client.receive(), [3, msgid, 3])
+        self.assertIsNone(client.receive(within=0.2))
+        client.notify("rpc.cancel", msgid)
+        self.assert_error(client.response(msgid)[0], "CANCELLED")
+        wait_until(lambda: in_flight(client) == 0, "its place is free")
 
 
 if __name__ == "__main__":
