@@ -1,7 +1,7 @@
 #include "worker/waiting_calls.hpp"
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 namespace rpcbroker {
 namespace {
@@ -10,6 +10,31 @@ namespace {
 constexpr std::size_t most_stale = 64;
 
 }  // namespace
+
+void WaitingCalls::push(const WaitingCall& call) { calls_.push_back(call); }
+
+WaitingCall WaitingCalls::pop() {
+    const WaitingCall first = calls_.front();
+    drop_front();
+    close_gaps();
+    return first;
+}
+
+void WaitingCalls::remove(WaitingCall& call) {
+    call.removed = true;
+    call.returnable = false;
+    ++gaps_;
+    close_gaps();
+}
+
+void WaitingCalls::drop_front() {
+    calls_.pop_front();
+    ++first_;
+}
+
+void WaitingCalls::close_gaps() {
+    for (; !calls_.empty() && calls_.front().removed; --gaps_) drop_front();
+}
 
 WaitingCall* WaitingCalls::find(std::uint32_t msgid) {
     index();

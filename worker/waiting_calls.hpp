@@ -10,7 +10,6 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 
 #include "common/message.hpp"
 #include "common/time.hpp"
@@ -36,23 +35,13 @@ public:
     [[nodiscard]] bool empty() const noexcept { return calls_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return calls_.size() - gaps_; }
 
-    void push(WaitingCall call) { calls_.push_back(std::move(call)); }
+    void push(const WaitingCall& call);
     /// The one that came first. There must be one.
-    WaitingCall pop() {
-        const WaitingCall first = calls_.front();
-        drop_front();
-        close_gaps();
-        return first;
-    }
+    WaitingCall pop();
     /// The latest of that msgid, or null. Valid until this changes.
     WaitingCall* find(std::uint32_t msgid);
     /// `call` is one that find() gave out.
-    void remove(WaitingCall& call) {
-        call.removed = true;
-        call.returnable = false;
-        ++gaps_;
-        close_gaps();
-    }
+    void remove(WaitingCall& call);
     /// All that wait, in order. None do after that.
     std::deque<WaitingCall> take_all();
 
@@ -61,13 +50,8 @@ public:
     [[nodiscard]] const WaitingCall* first_returnable() const noexcept;
 
 private:
-    void drop_front() {
-        calls_.pop_front();
-        ++first_;
-    }
-    void close_gaps() {
-        for (; !calls_.empty() && calls_.front().removed; --gaps_) drop_front();
-    }
+    void drop_front();
+    void close_gaps();
     void index();
 
     std::deque<WaitingCall> calls_;

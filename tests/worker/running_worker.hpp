@@ -1,6 +1,7 @@
 // A worker under a FakeBroker, and what its handlers are made of.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -68,5 +69,15 @@ struct Gate {
         crowd.leave();
     }
 };
+
+/// Calls that a worker gave back.
+inline std::size_t returned_calls(const FakeBroker& broker) {
+    std::size_t calls = 0;
+    for (const auto& text : broker.log) {
+        const auto commas = static_cast<std::size_t>(std::ranges::count(text, ','));
+        if (text.starts_with("rpc.return")) calls += commas + 1;
+    }
+    return calls;
+}
 
 }  // namespace rpcbroker::test

@@ -182,6 +182,37 @@ TEST_CASE("many items arrive, each once and in order, however the credit comes")
     CHECK(reader.items == items);
 }
 
+TEST_CASE("streams beside small calls all end, on whatever thread they run") {
+    constexpr std::uint32_t rounds = 20;
+    constexpr std::uint32_t batch = 50;
+    const unsigned threads = GENERATE(1U, 2U, 4U);
+    FakeBroker broker;
+    broker.on_item = [&broker](const MessageView& item) {
+        const std::uint32_t msgid = item.msgid;
+        if (msgid % 5 == 0) return broker.cancel(msgid);
+        broker.credit(msgid, 2);
+    };
+    Seen seen;
+    RunningWorker running{broker, {.threads = threads}, [&seen](Service& service) { serve(service, seen); }};
+    REQUIRE(broker.expect_registration());
+    std::size_t wanted = 0;
+    for (std::uint32_t round = 0; round < rounds; ++round) {
+        for (std::uint32_t i = 0; i < batch; ++i) {
+            const std::uint32_t msgid = round * batch + i;
+            if (i % 2 == 0) {
+                broker.stream(msgid, i % 3, "S.range", 20);
+                if (i % 3 == 0) broker.credit(msgid, 1);
+            } else {
+                broker.call(msgid, "S.ping");
+            }
+        }
+        wanted += batch;
+        REQUIRE(broker.until([&] { return broker.count("response") + returned_calls(broker) >= wanted; }));
+        CHECK(broker.count("response") + returned_calls(broker) == wanted);
+    }
+    CHECK(seen.begun == seen.ended);
+}
+
 TEST_CASE("more than the sockets take at once arrives, too") {
     constexpr int items = 300;
     const std::string item(50'000, 'x');

@@ -19,15 +19,6 @@ void ping(Service& service) {
     service.method("ping", [] { return "pong"; });
 }
 
-std::size_t returned_calls(const FakeBroker& broker) {
-    std::size_t calls = 0;
-    for (const auto& text : broker.log) {
-        const auto commas = static_cast<std::size_t>(std::ranges::count(text, ','));
-        if (text.starts_with("rpc.return")) calls += commas + 1;
-    }
-    return calls;
-}
-
 }  // namespace
 
 TEST_CASE("a worker registers, serves and leaves") {
