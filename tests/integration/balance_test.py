@@ -200,5 +200,49 @@ class Queues(RpcTest):
         self.assertEqual(client.response(msgid), (None, "done"))
 
 
+class Keys(RpcTest):
+    """Which worker a key goes to depends on nothing but the workers that are there."""
+
+    KEYS = 1000
+
+    def places(self, client):
+        """The worker of each key."""
+        msgids = [client.request("EchoUtil.Whoami", options={"key": f"user {i}"}) for i in range(self.KEYS)]
+        return [client.response(msgid)[1]["name"] for msgid in msgids]
+
+    def test_a_worker_that_joins_or_leaves_moves_only_its_share(self):
+        broker = self.broker()
+        for name in ("one", "two", "three", "four"):
+            self.worker(broker, "--name", name)
+        client = self.client(broker)
+        before = self.places(client)
+        self.assertEqual(self.places(client), before)
+        fifth = self.worker(broker, "--name", "five")
+        joined = self.places(client)
+        moved = [new for old, new in zip(before, joined) if old != new]
+        self.assertEqual(set(moved), {"five"})
+        share = self.KEYS / 5
+        self.assertTrue(0.8 * share <= len(moved) <= 1.2 * share, f"{len(moved)} keys moved")
+        fifth.terminate()
+        self.assertEqual(self.places(client), before)
+
+
+class ExpectedWait(RpcTest):
+    def test_who_would_wait_too_long_is_refused_and_others_are_not(self):
+        broker = self.broker()
+        self.worker(broker, "--threads", 1, "--capacity", 1)
+        flooding, polite = self.client(broker), self.client(broker)
+        for _ in range(100):  # 50 ms each
+            flooding.request("EchoUtil.Sleep", 50, options={"timeout": 60_000})
+        wait_until(lambda: polite.result("rpc.workers")[0]["completed"] >= 20, "its rate is known")
+        begin = time.monotonic()
+        error, _ = flooding.call("EchoUtil.Sleep", 50, options={"timeout": 1000})
+        self.assert_error(error, "RESOURCE_EXHAUSTED", by="broker", ran="no")
+        self.assertGreater(error["retry_after"], 0)
+        self.assert_within(time.monotonic() - begin, 0.05, "at once")
+        self.assertEqual(polite.result("EchoUtil.Sleep", 50, options={"timeout": 1000}), 50)
+        self.assertEqual(polite.result("rpc.stats")["calls_refused_by_wait"], 1)
+
+
 if __name__ == "__main__":
     main()
