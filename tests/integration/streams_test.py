@@ -219,6 +219,13 @@ class Memory(RpcTest):
     ROOM = 16 << 20
     PAUSE = float(os.environ.get("RPC_STREAM_PAUSE", 2))  # seconds; the figures in docs are for 30
 
+    def setUp(self):
+        super().setUp()
+        # The address sanitizer keeps what was freed, by default up to 256 MiB.
+        options = os.environ.get("ASAN_OPTIONS")
+        os.environ["ASAN_OPTIONS"] = (options + ":" if options else "") + "quarantine_size_mb=1"
+        self.addCleanup(lambda: os.environ.update(ASAN_OPTIONS=options or ""))
+
     def assert_bounded(self, programs, before):
         for program in programs:
             grown = resident(program) - before[program]
