@@ -25,12 +25,16 @@ std::unique_ptr<ClientSession::Retrying> ClientSession::retrying_for(const NewCa
 bool ClientSession::may_be_tried_again(const Call& call, const Error& error) noexcept {
     if (!call.retrying || call.retrying->left == 0 || call.items_came) return false;
     if (error.code() != Code::unavailable && error.code() != Code::resource_exhausted) return false;
-    return error.ran() == Ran::no || call.idempotent;
+    return error.ran() == Ran::no || (call.idempotent && !call.stream);
 }
 
 /// An attempt ended with an error: so does the call, or it is tried again.
 void ClientSession::fail(CallId id, Error error, TimePoint now) {
-    if (!try_again(id, *calls_.find(id), error, now)) end(id, std::move(error));
+    Call& call = *calls_.find(id);
+    if (try_again(id, call, error, now)) return;
+    // "no" is said of the last attempt; what counts is whether any of them may have run.
+    if (call.may_have_run && error.ran() == Ran::no) error.set_ran(Ran::maybe);
+    end(id, std::move(error));
 }
 
 bool ClientSession::try_again(CallId id, Call& call, const Error& error, TimePoint now) {
@@ -69,6 +73,9 @@ bool ClientSession::spend_retry() noexcept {
 /// Its rest is over: it goes to the broker that is best now.
 void ClientSession::wake(CallId id, Call& call, TimePoint now) {
     call.resting = false;
+    if (call.deadline <= now)
+        return end(id, Error{Code::deadline_exceeded, "the call's time ran out before it could be tried again",
+                             By::client, call.may_have_run ? Ran::maybe : Ran::no});
     call.timer = deadlines_.add(call.deadline, id);
     if (every_broker_refuses()) return end(id, refused_error(call.may_have_run));
     waiting_.insert(id);

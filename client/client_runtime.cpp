@@ -248,10 +248,13 @@ void ClientRuntime::run_background() {
     Lock lock{mutex_};
     while (!stopping_) {
         if (!callbacks_.empty()) {
+            if (!driving_) pass_on();  // nobody's call waits for what a callback does
             run_callbacks(lock);
         } else if (asynchronous_ > 0 && !driving_) {
             drive(lock, std::nullopt, [this] { return asynchronous_ == 0 || !callbacks_.empty(); });
         } else {
+            // The driving may have been handed to this thread just when it needed it no more.
+            if (!driving_) pass_on();
             background_idle_ = true;
             background_work_.wait(lock);
             background_idle_ = false;

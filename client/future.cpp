@@ -39,7 +39,8 @@ void detail::RawAwaiter::await_suspend(std::coroutine_handle<> waiting) {
 }
 
 Result<RawReply> detail::RawAwaiter::await_resume() {
-    return suspended_ ? *std::exchange(reply_, std::nullopt) : future_.result();
+    if (!std::exchange(suspended_, false)) return future_.result();
+    return *std::exchange(reply_, std::nullopt);
 }
 
 Error detail::unexpected_result(const Error& mismatch) {

@@ -63,6 +63,11 @@ Error& Error::set_retry_after(std::chrono::milliseconds pause) noexcept {
     return *this;
 }
 
+Error& Error::set_ran(Ran ran) noexcept {
+    ran_ = ran;
+    return *this;
+}
+
 Error& Error::set_data(std::string data) noexcept {
     data_ = std::move(data);
     return *this;

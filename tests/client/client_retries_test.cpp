@@ -356,19 +356,45 @@ TEST_CASE("a stream is tried again only while no item has come") {
     net.require_ended_with(no_worker);
 }
 
-TEST_CASE("a stream whose broker is lost is tried again when it is idempotent and no item has come") {
+TEST_CASE("a stream that was sent to a broker that is lost is not tried again, idempotent or not") {
     Net net;
     net.start_stream(4, {.idempotent = true});
     net.msgid();
     net.session.on_closed(0, "", net.now);
+    CHECK(net.outcome().reply.error().ran() == Ran::maybe);
     net.connect();
+    net.pass(10s);
     CHECK(net.calls_sent().empty());
+}
+
+TEST_CASE("a stream whose worker was lost is not tried again, idempotent or not") {
+    Net net;
+    net.start_stream(4, {.idempotent = true});
+    net.fail(0, net.msgid(), worker_lost);
+    net.require_ended_with(worker_lost);
+}
+
+TEST_CASE("an error says that the call may have run when an earlier attempt may have") {
+    Net net;
+    net.start({.idempotent = true});
+    net.fail(0, net.msgid(), worker_lost);
     net.pass(100ms);
-    CHECK(net.calls_sent().size() == 1);
-    net.start_stream(4);
-    net.msgid();
-    net.session.on_closed(0, "", net.now);
-    CHECK(net.session.take_outcomes().size() == 2);
+    net.fail(0, net.msgid(), overloaded(1ms));
+    const auto ended = net.outcome();
+    CHECK(ended.reply.error().code() == Code::resource_exhausted);
+    CHECK(ended.reply.error().ran() == Ran::maybe);
+}
+
+TEST_CASE("a call whose time ran out while nobody turned the session ends with that") {
+    Net net;
+    net.start({.timeout = 1s});
+    net.fail(0, net.msgid(), no_worker);
+    net.now += 2s;
+    net.session.on_time(net.now);
+    const auto ended = net.outcome();
+    CHECK(ended.reply.error().code() == Code::deadline_exceeded);
+    CHECK(ended.reply.error().ran() == Ran::no);
+    CHECK(net.calls_sent().empty());
 }
 
 TEST_CASE("an idempotent call of a lost broker is run again at once, policy or not") {

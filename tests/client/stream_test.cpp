@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <iterator>
 #include <optional>
 #include <thread>
@@ -240,6 +241,20 @@ TEST_CASE("many threads read streams of one client, and call beside them") {
         });
     for (auto& thread : threads) thread.join();
     CHECK(right == 6);
+}
+
+TEST_CASE("callers are driven for while streams beside them are begun and left") {
+    Net net;
+    std::atomic<bool> over{false};
+    std::thread caller{[&] {
+        while (!over) CHECK(net.client.call<int>("T.Echo", 7) == 7);
+    }};
+    for (int i = 0; i < 500; ++i) {
+        auto stream = net.client.stream<int>("T.Never", 3);
+        CHECK(**stream.next() == 1);
+    }
+    over = true;
+    caller.join();
 }
 
 TEST_CASE("raw items come as they are") {

@@ -63,6 +63,7 @@ public:
     [[nodiscard]] const std::string& data() const noexcept { return data_; }
 
     Error& set_retry_after(std::chrono::milliseconds pause) noexcept;
+    Error& set_ran(Ran ran) noexcept;
     /// `data` is one complete MessagePack value.
     Error& set_data(std::string data) noexcept;
 
