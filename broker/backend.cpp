@@ -186,10 +186,7 @@ void BrokerCore::start_over(Call& call, const Worker& worker) {
                    {Code::unavailable, "worker " + worker.id + " gave the call back, and its large body is not kept",
                     By::broker, Ran::no});
     if (call.stream) call.stream->credit.returned();
-    Service& service = *call.service;  // of a registered worker: it stays
-    const bool shared = !call.pin && !call.keyed;
     route(call, Place::front);
-    if (shared) service.rate.give_back();
 }
 
 void BrokerCore::on_response(Worker& worker, const MessageView& message, Body* alone) {
@@ -198,6 +195,7 @@ void BrokerCore::on_response(Worker& worker, const MessageView& message, Body* a
     ++worker.completed;
     if (message.error != packed_nil) ++worker.errors;
     release_place(*call);
+    if (!call->pin && !call->keyed && !call->service->waiting.empty()) call->service->rate.finish(now_);
     if (call->state == Call::State::abandoned)
         free_call(*call);
     else
@@ -236,6 +234,8 @@ void BrokerCore::answer_error(Call& call, const Worker& worker, const MessageVie
         error = Error{Code::internal, "the worker answered with an error that is no map of code and message",
                       By::worker, Ran::maybe};
     }
+    // "no" is said of this run; what counts is whether any of them may have begun.
+    if (call.lost > 0 && error->ran() == Ran::no) error->set_ran(Ran::maybe);
     record(call, &worker, &*error);
     if (call.one_way) return counters_.add(Counter::one_way_failed);
     scratch_.clear();

@@ -150,9 +150,7 @@ Call* BrokerCore::next_of(Membership& membership) {
     service.uneven_turn = !service.uneven_turn;
     if (service.uneven_waiting > 0 && (service.uneven_turn || service.waiting.empty()))
         if (Call* call = next_uneven(*membership.group)) return call;
-    if (service.waiting.empty()) return nullptr;
-    service.rate.take(now_);
-    return take_first(service.waiting);
+    return service.waiting.empty() ? nullptr : take_first(service.waiting);
 }
 
 /// In turn from the queues of the group's methods.

@@ -17,14 +17,14 @@ constexpr Seconds longest = std::chrono::hours(24 * 365);
 
 void ServiceRate::begin(TimePoint now) noexcept {
     begun_ = now;
-    taken_ = 0;
+    finished_ = 0;
 }
 
-void ServiceRate::take(TimePoint now) noexcept {
-    ++taken_;
+void ServiceRate::finish(TimePoint now) noexcept {
+    ++finished_;
     const auto took = now - begun_;
-    if (took < window || taken_ < window_calls) return;
-    const double latest = Seconds(took).count() / static_cast<double>(taken_);
+    if (took < window || finished_ < window_calls) return;
+    const double latest = Seconds(took).count() / static_cast<double>(finished_);
     const bool known = seconds_a_call_ > 0 && now - measured_ < memory;
     seconds_a_call_ = known ? weight * latest + (1 - weight) * seconds_a_call_ : latest;
     measured_ = now;

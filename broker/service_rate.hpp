@@ -1,4 +1,4 @@
-// How fast a service takes calls out of its queue, so that a caller can be told at once that its turn would come too late.
+// How fast a service works while calls wait for it, so that a caller can be told at once that its turn would come too late.
 #pragma once
 
 #include <chrono>
@@ -22,17 +22,15 @@ public:
 
     /// A call begins to wait, and no other one waits.
     void begin(TimePoint now) noexcept;
-    /// A worker takes a call that waited.
-    void take(TimePoint now) noexcept;
-    /// It gave one back.
-    void give_back() noexcept { --taken_; }
+    /// A worker has answered a call, and others wait.
+    void finish(TimePoint now) noexcept;
 
     /// How long `calls` that wait now will take to go; nothing while no rate is known.
     [[nodiscard]] std::optional<Duration> time_for(std::size_t calls, TimePoint now) const noexcept;
 
 private:
     TimePoint begun_;            ///< of the measurement under way
-    std::int64_t taken_ = 0;     ///< since then, without those given back; below 0 where those were taken before
+    std::int64_t finished_ = 0;  ///< since then
     double seconds_a_call_ = 0;  ///< 0: not known
     TimePoint measured_;
 };

@@ -15,6 +15,9 @@ constexpr std::size_t worth_sending = std::size_t{16} << 10;
 // Longer than that nobody waits, and sums of times do not overflow.
 constexpr std::chrono::nanoseconds longest_wait = std::chrono::hours{24 * 365};
 
+/// Whatever the broker says, or does not say any more: nobody waits for a call beyond its deadline.
+TimePoint latest_end(const Call& call) { return call.deadline.value_or(Clock::now() + longest_wait); }
+
 bool must_wait(ItemSent sent) noexcept { return sent == ItemSent::no_credit || sent == ItemSent::no_room; }
 
 }  // namespace
@@ -24,7 +27,7 @@ ItemSent Runtime::send_item(Thread& self, std::string& item) {
     auto& session = self.link->session();
     auto sent = session.send_item(self.running.call, item);
     while (must_wait(sent)) {
-        if (!wait_to_send(self, lock, Clock::now() + longest_wait)) return ItemSent::unwanted;
+        if (!wait_to_send(self, lock, latest_end(self.running.call))) return ItemSent::unwanted;
         sent = session.send_item(self.running.call, item);
     }
     if (sent == ItemSent::yes) send_soon(self);
@@ -40,7 +43,7 @@ ItemSent Runtime::try_send_item(Thread& self, std::string& item) {
 
 bool Runtime::wait_for_credit(Thread& self, std::chrono::nanoseconds duration) {
     Lock lock{mutex_};
-    const auto end = Clock::now() + std::min(duration, longest_wait);
+    const auto end = std::min(Clock::now() + std::min(duration, longest_wait), latest_end(self.running.call));
     const auto may_send = [&self] { return self.link->session().may_send_item(self.running.call); };
     while (must_wait(may_send()) && wait_to_send(self, lock, end)) continue;
     return may_send() == ItemSent::yes;

@@ -339,6 +339,21 @@ TEST_CASE("a large body that waited has its timeout rewritten, too") {
     CHECK(client.answer().msgid == 1);
 }
 
+TEST_CASE("a worker's word that a call did not run is not passed on of one that was lost before") {
+    BrokerBench bench;
+    auto& worker = bench.worker("w", {.idempotent = true});
+    auto& client = bench.client("c");
+    client.request(1, "S.m");
+    worker.call();
+    worker.closes();
+    auto& other = bench.worker("other", {.idempotent = true});
+    other.fails(other.call(), {{"code", "INVALID_ARGUMENT"}, {"message", "x"}, {"by", "worker"}, {"ran", "no"}});
+    CHECK(client.answer().ran() == "maybe");
+    client.request(2, "S.m");
+    other.fails(other.call(), {{"code", "INVALID_ARGUMENT"}, {"message", "x"}, {"by", "worker"}, {"ran", "no"}});
+    CHECK(client.answer().ran() == "no");
+}
+
 TEST_CASE("a large body of an idempotent call can be run again, whole") {
     BrokerBench bench;
     auto& worker = bench.worker("w", {.idempotent = true});

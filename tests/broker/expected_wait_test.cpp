@@ -135,5 +135,25 @@ TEST_CASE("calls that a worker gave back are not taken for done") {
     CHECK_FALSE(bench.refuses(bench.flood, 1));
 }
 
+TEST_CASE("calls given back that never waited are not taken off what was done") {
+    BrokerBench bench;
+    auto& worker = bench.worker("w", {.capacity = 200});
+    auto& flood = bench.client("flood");
+    flood.requests(1, 250);
+    const auto first = worker.calls();  // 200, which never waited
+    worker.heartbeat(1);
+    worker.returns({first.begin() + 1, first.end()});
+    worker.answers(first[0], nullptr);
+    for (int i = 0; i < 20; ++i) {
+        bench.passes(10ms);
+        worker.answers(worker.call(), nullptr);
+    }
+    flood.answers();
+    flood.request(1000, "S.m", no_params, {.timeout_ms = 5000});  // some 230 wait, 10 ms each
+    CHECK(bench.count(Counter::calls_refused_by_wait) == 0);
+    flood.request(1001, "S.m", no_params, {.timeout_ms = 500});
+    CHECK(bench.count(Counter::calls_refused_by_wait) == 1);
+}
+
 }  // namespace
 }  // namespace rpcbroker::test

@@ -13,10 +13,10 @@ struct Busy {
     TimePoint now{std::chrono::hours(1)};
 
     Busy() { rate.begin(now); }
-    void takes(int calls, Duration each) {
+    void finishes(int calls, Duration each) {
         for (int i = 0; i < calls; ++i) {
             now += each;
-            rate.take(now);
+            rate.finish(now);
         }
     }
     [[nodiscard]] double seconds_for(std::size_t calls) const {
@@ -27,72 +27,55 @@ struct Busy {
 TEST_CASE("service rate: nothing is known before the first measurement is whole") {
     Busy busy;
     CHECK_FALSE(busy.rate.time_for(10, busy.now));
-    busy.takes(99, 1ms);
+    busy.finishes(99, 1ms);
     CHECK_FALSE(busy.rate.time_for(10, busy.now));
-    busy.takes(1, 1ms);
+    busy.finishes(1, 1ms);
     CHECK(busy.seconds_for(10) == Approx(0.01));
     CHECK(busy.seconds_for(0) == 0);
 }
 
 TEST_CASE("service rate: few calls are measured for longer") {
     Busy busy;
-    busy.takes(9, 100ms);
+    busy.finishes(9, 100ms);
     CHECK_FALSE(busy.rate.time_for(1, busy.now));
-    busy.takes(1, 100ms);
+    busy.finishes(1, 100ms);
     CHECK(busy.seconds_for(10) == Approx(1));
 }
 
 TEST_CASE("service rate: later measurements are blended in") {
     Busy busy;
-    busy.takes(100, 1ms);
-    busy.takes(10, 10ms);
+    busy.finishes(100, 1ms);
+    busy.finishes(10, 10ms);
     CHECK(busy.seconds_for(1) == Approx(0.7 * 0.001 + 0.3 * 0.010));
-    for (int i = 0; i < 30; ++i) busy.takes(10, 10ms);
+    for (int i = 0; i < 30; ++i) busy.finishes(10, 10ms);
     CHECK(busy.seconds_for(1) == Approx(0.010).epsilon(0.001));
 }
 
 TEST_CASE("service rate: time in which nothing waits is not measured") {
     Busy busy;
-    busy.takes(5, 10ms);
+    busy.finishes(5, 10ms);
     busy.now += 5s;
     busy.rate.begin(busy.now);
-    busy.takes(9, 10ms);
+    busy.finishes(9, 10ms);
     CHECK_FALSE(busy.rate.time_for(1, busy.now));
-    busy.takes(1, 10ms);
+    busy.finishes(1, 10ms);
     CHECK(busy.seconds_for(1) == Approx(0.010));
-}
-
-TEST_CASE("service rate: what is given back was not done") {
-    Busy busy;
-    busy.takes(9, 10ms);
-    for (int i = 0; i < 5; ++i) busy.rate.give_back();
-    busy.takes(6, 35ms);
-    CHECK(busy.seconds_for(1) == Approx(0.030));
-}
-
-TEST_CASE("service rate: what is given back counts where it was taken before the measurement, too") {
-    Busy busy;
-    for (int i = 0; i < 5; ++i) busy.rate.give_back();
-    busy.takes(14, 10ms);
-    CHECK_FALSE(busy.rate.time_for(1, busy.now));
-    busy.takes(1, 10ms);
-    CHECK(busy.seconds_for(1) == Approx(0.015));
 }
 
 TEST_CASE("service rate: a rate that is not measured again is forgotten") {
     Busy busy;
-    busy.takes(100, 1ms);
+    busy.finishes(100, 1ms);
     CHECK(busy.rate.time_for(1, busy.now + 9999ms));
     CHECK_FALSE(busy.rate.time_for(1, busy.now + 10s));
     busy.now += 10s;
     busy.rate.begin(busy.now);
-    busy.takes(10, 20ms);
+    busy.finishes(10, 20ms);
     CHECK(busy.seconds_for(1) == Approx(0.020));
 }
 
 TEST_CASE("service rate: the slowest service has an end, too") {
     Busy busy;
-    busy.takes(10, 24h * 365);
+    busy.finishes(10, 24h * 365);
     CHECK(busy.seconds_for(4'000'000) == Approx(24.0 * 365 * 3600));
 }
 

@@ -99,6 +99,20 @@ TEST_CASE("a handler that waits for credit ends when its call is cancelled") {
     CHECK(seen.sent == 2);
 }
 
+TEST_CASE("a handler waits for credit no longer than its call has time, also from a broker that says nothing more") {
+    FakeBroker broker;
+    Seen seen;
+    RunningWorker running{broker, {}, [&seen](Service& service) { serve(service, seen); }};
+    REQUIRE(broker.expect_registration());
+    RequestOptions options;
+    options.stream = 2;
+    options.timeout_ms = 50;
+    broker.call_with(options, 1, "S.range", 1000);
+    REQUIRE(broker.expect("item 1 1"));
+    REQUIRE(broker.expect("response 1 nil 1000"));
+    CHECK(seen.sent == 2);
+}
+
 TEST_CASE("a handler that sends without end stops when its call is cancelled") {
     FakeBroker broker;
     Reader reader;
