@@ -15,7 +15,7 @@ namespace rpcbroker {
 
 /// Whether and when a call that failed is tried again. Only UNAVAILABLE and RESOURCE_EXHAUSTED are, as a broker or a worker
 /// says them, and only when the call certainly did not run ("ran": "no") or CallOptions::idempotent is true. A stream is
-/// tried again only while no item has come, a one-way call never.
+/// tried again only when it certainly did not run, idempotent or not; a one-way call never.
 ///
 /// The pauses before the second, third, … attempt grow; each is cut by up to a half, at random, so that many clients do
 /// not come back at the same moment, but is never shorter than the error's retry_after. When the pause would outlast the
