@@ -99,6 +99,9 @@ private:
     // off, by the take_long… functions.
     [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
     [[nodiscard]] unsigned first() const noexcept { return static_cast<unsigned char>(*at_); }
+    /// Moves past the next value if it is nil, a bool, a one-byte integer or a short string.
+    bool skip_short() noexcept;
+    bool skip_flat(int nesting_left) noexcept;
     bool take_long_unsigned(std::uint64_t& out) noexcept;
     bool take_long(Kind kind, std::string_view& out) noexcept;
     bool take_long_head(Kind kind, std::uint32_t& out) noexcept;
@@ -136,9 +139,23 @@ inline bool Unpacker::take_map(std::uint32_t& out) noexcept {
     return true;
 }
 
+inline bool Unpacker::skip_short() noexcept {
+    if (at_end()) return false;
+    const unsigned byte = first();
+    if ((byte & 0xe0) == 0xa0) {
+        const std::size_t size = byte & 0x1f;
+        if (size >= left()) return false;
+        at_ += 1 + size;
+        return true;
+    }
+    if (byte > 0x7f && byte < 0xe0 && byte != 0xc0 && (byte & 0xfe) != 0xc2) return false;
+    ++at_;
+    return true;
+}
+
 inline bool Unpacker::take_value(std::string_view& out, int nesting_left) noexcept {
     const char* const start = at_;
-    if (!skip_value(nesting_left)) return false;
+    if (!skip_short() && !skip_value(nesting_left)) return false;
     out = {start, static_cast<std::size_t>(at_ - start)};
     return true;
 }
