@@ -67,8 +67,8 @@ void BrokerCore::on_frontend(PeerId peer, std::string_view envelope, Body& body,
             counters_.add(Counter::malformed_bodies);
             notice(Notice::Level::warning, "malformed body from a client",
                    {{"client", peer_name(peer)}, {"problem", reader.problem()}});
-            return reply_error(peer, envelope, reader.problem_msgid(),
-                               {Code::invalid_argument, reader.problem(), By::broker, Ran::no});
+            return answer_malformed(to_clients_, peer, envelope, reader.problem_msgid(),
+                                    invalid_argument(reader.problem()));
         }
         const bool alone = reader.alone(message);
         on_client_message(client, envelope, message, alone && body.size() > large_body ? &body : nullptr);
@@ -95,9 +95,7 @@ void BrokerCore::on_backend(PeerId peer, std::string_view envelope, Body& body, 
             counters_.add(Counter::malformed_bodies);
             notice(Notice::Level::warning, "malformed body from a worker",
                    {{"worker", worker_name(find_worker(peer), peer)}, {"problem", reader.problem()}});
-            append_error(to_workers_.add(peer), reader.problem_msgid(),
-                         {Code::invalid_argument, reader.problem(), By::broker, Ran::no});
-            return;
+            return answer_malformed(to_workers_, peer, {}, reader.problem_msgid(), invalid_argument(reader.problem()));
         }
         const bool alone = reader.alone(message);
         on_worker_message(peer, message, alone && body.size() > large_body ? &body : nullptr);

@@ -13,7 +13,9 @@
 
 #include "broker/call_table.hpp"
 #include "broker/directory.hpp"
+#include "common/body.hpp"
 #include "common/message.hpp"
+#include "common/outbox.hpp"
 #include "common/peer.hpp"
 #include "common/time.hpp"
 
@@ -33,6 +35,16 @@ inline std::string worker_name(const Worker* worker, PeerId peer) { return worke
 /// that is abandoned or moved out.
 inline std::string_view called_method(const Call& call) noexcept {
     return Unpacker(call.tail()).take_string().value_or(std::string_view());
+}
+
+/// Answers what was malformed. An answer without a msgid goes in a body of its own: to a reader of messages it is none, and
+/// would hide what stands behind it.
+inline void answer_malformed(Outbox& out, PeerId peer, std::string_view envelope, std::optional<std::uint32_t> msgid,
+                             const Error& error) {
+    if (msgid) return append_error(out.add(peer, envelope), msgid, error);
+    std::string alone;
+    append_error(alone, msgid, error);
+    out.add_large(peer, envelope, Body(std::move(alone)));
 }
 
 inline Error invalid_argument(std::string message) {

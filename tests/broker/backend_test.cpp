@@ -211,6 +211,23 @@ TEST_CASE("a malformed body from a worker is answered, and the worker goes on wo
     CHECK(bench.count(Counter::malformed_bodies) == malformed);
 }
 
+TEST_CASE("the answer to a malformed body hides no call behind it") {
+    BrokerBench bench;
+    auto& worker = bench.worker("w", {.capacity = 2, .batch = true});
+    auto& client = bench.client("c");
+    client.requests(1, 4);
+    std::string body;
+    for (const auto& call : worker.calls()) append_result(body, call.msgid.value(), "\x01");
+    body += "\xc1";
+    worker.sends(std::move(body));
+    const auto received = worker.received();
+    REQUIRE(received.size() == 3);
+    CHECK(received[0].type == MessageType::request);
+    CHECK(received[0].body == received[1].body);
+    CHECK(received[2].code() == "INVALID_ARGUMENT");
+    CHECK(received[2].body != received[1].body);
+}
+
 TEST_CASE("a malformed body from a stranger is answered, too") {
     BrokerBench bench;
     auto& stranger = bench.worker("stranger");

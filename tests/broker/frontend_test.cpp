@@ -214,6 +214,25 @@ TEST_CASE("every malformed body gets the right error, and the next request on th
     CHECK(bench.count(Counter::malformed_bodies) > 60);
 }
 
+TEST_CASE("an answer without a msgid stands alone, so that it hides no answer behind it") {
+    BrokerBench bench;
+    auto& client = bench.client("c");
+    client.hello({{"batch", true}});
+    client.received();
+    client.reads(false);
+    client.request(1, "rpc.ping");
+    client.sends("\xc1");
+    client.request(2, "rpc.ping");
+    client.request(3, "rpc.ping");
+    client.reads(true);
+    const auto answers = client.answers();
+    REQUIRE(answers.size() == 4);
+    CHECK(!answers[1].msgid);
+    CHECK(answers[0].body != answers[1].body);
+    CHECK(answers[1].body != answers[2].body);
+    CHECK(answers[2].body == answers[3].body);
+}
+
 TEST_CASE("the messages before a malformed one take effect, and one error answers the rest") {
     Pair bench;
     std::string body;
