@@ -199,7 +199,9 @@ void WorkerSession::leave(TimePoint now) {
     notify("rpc.leave", no_params);
 }
 
+/// Calls are handed out while registered only: otherwise none that waits ever would be.
 void WorkerSession::left() {
+    if (state_ != State::registered) drop_waiting();
     if (!std::exchange(left_, true)) event(SessionEvent::What::left);
 }
 

@@ -180,6 +180,7 @@ private:
     void on_registered(RegistrationAnswer answer, TimePoint now);
     void on_refused(std::string why, TimePoint now);
     void forget_calls();
+    void drop_waiting();
     void left();
 
     void on_message(const MessageView& message, HeldBodies::Index body, TimePoint now);

@@ -44,7 +44,7 @@ void begin_result(std::string& out, std::uint32_t msgid) {
 // ---- calls that come
 
 void WorkerSession::on_request(const MessageView& message, HeldBodies::Index body, TimePoint now) {
-    if (state_ != State::registered && state_ != State::registering) {
+    if (state_ != State::registered && (state_ != State::registering || left_)) {
         ++counters_.unexpected_messages;
     } else if (message.bad_option) {
         answer(message.msgid, not_run(Code::invalid_argument, message.bad_option));
@@ -86,10 +86,14 @@ void WorkerSession::cancel_running(std::uint32_t slot) {
     if (!std::exchange(running_[slot].cancelled, true)) event(SessionEvent::What::call_cancelled, {}, slot);
 }
 
-/// The broker waits for none of them any more.
-void WorkerSession::forget_calls() {
+void WorkerSession::drop_waiting() {
     counters_.dropped += waiting_.size();
     for (const auto& call : waiting_.take_all()) bodies_.release(call.body);
+}
+
+/// The broker waits for none of them any more.
+void WorkerSession::forget_calls() {
+    drop_waiting();
     for (std::uint32_t slot = 0; slot < running_.size(); ++slot) {
         if (!std::exchange(running_[slot].current, false)) continue;
         --current_count_;

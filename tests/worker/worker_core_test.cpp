@@ -405,6 +405,19 @@ TEST_CASE("a broker that does not take leave is given up after three heartbeats"
     CHECK(harness.session.finished());
 }
 
+TEST_CASE("a call that came before the answer to rpc.register holds up nobody who leaves") {
+    SessionHarness harness;
+    harness.session.on_connected(harness.now);
+    harness.receive(SessionHarness::request(1));
+    harness.session.leave(harness.now);
+    harness.pass(3 * SessionHarness::heartbeat);
+    CHECK(harness.session.finished());
+    CHECK(harness.session.counters().dropped == 1);
+    harness.receive(SessionHarness::request(2));
+    CHECK(harness.session.finished());
+    CHECK(harness.session.counters().unexpected_messages == 1);
+}
+
 TEST_CASE("a worker that leaves does not register again") {
     SessionHarness harness;
     harness.registered();
