@@ -70,3 +70,17 @@ build() {
     [ $# -eq 0 ] || targets=(--target "$@")
     (cd "$root" && cmake --preset "$preset" && cmake --build --preset "$preset" "${targets[@]}" --parallel "$jobs") >&2
 }
+
+# The release build with the programs of tests/integration/chaos, in a folder of its own.
+build_chaos() {
+    say "Building (build/chaos)"
+    (cd "$root" && cmake --preset release -B build/chaos -DRPCBROKER_TESTS=ON &&
+        cmake --build build/chaos --parallel "$jobs" --target rpc-broker rpc-call chaos_worker chaos_client) >&2
+}
+
+# run_chaos PROGRAM [ARGUMENT…]: one of the Python programs there, with that build.
+run_chaos() {
+    local program=$root/tests/integration/chaos/$1
+    shift
+    PYTHONPATH=$root/tests/support PYTHONDONTWRITEBYTECODE=1 RPC_BIN=$root/build/chaos/bin exec /usr/bin/python3 "$program" "$@"
+}
