@@ -1,6 +1,6 @@
 """Faults at random under load, from a seed; the history is checked against the promise.
 
-    /usr/bin/python3 tests/integration/chaos/chaos.py [--seconds 60] [--seed N] [--directory DIR]
+    scripts/chaos.sh storms [--seconds 600] [--seed N] [--directory DIR]
 
 Storms of faults, some eight seconds each, alternate with calm, in which every call that can succeed must.
 """
@@ -37,7 +37,7 @@ def storms(play, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description="Faults at random under load; the history is checked.")
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--directory", help="keeps journals and logs there")
     arguments = parser.parse_args()

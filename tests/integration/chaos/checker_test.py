@@ -96,9 +96,9 @@ class Right(unittest.TestCase):
         history.checker.settle(5 * SECOND + SETTLED + 1)
         self.assertEqual(history.quits().rules(), ["no outcome"])
 
-    def test_in_flight_is_what_had_begun_and_not_ended(self):
+    def test_under_way_is_what_had_begun_and_not_ended(self):
         history = History().starts(0, "c1.1:1").ends(10, call="c1.1:1").starts(5, "c1.1:2").starts(8, "c1.1:3")
-        self.assertEqual(history.checker.in_flight(7 * MS), 2)
+        self.assertEqual([call.id for call in history.checker.under_way(7 * MS)], ["c1.1:1", "c1.1:2"])
 
 
 class Wrong(unittest.TestCase):
@@ -173,6 +173,14 @@ class Wrong(unittest.TestCase):
     def test_a_code_that_a_fault_does_not_explain_here(self):
         history = History(allowed=frozenset({"UNAVAILABLE"})).starts().fault(0, 100)
         self.wrong("error", history.ends(3, "NOT_FOUND", "broker", "no"))
+
+    def test_a_call_made_later_than_a_fault_explains_though_it_is_not_healed(self):
+        history = History(explains=100 * MS).fault(0, 900).starts(101)
+        self.wrong("error", history.ends(103, "UNAVAILABLE", "broker", "no"))
+
+    def test_an_idempotent_call_that_failed_where_none_may(self):
+        history = History(caller_s_word_counts=True).starts(word="caller").fault(0, 9)
+        self.wrong("error", history.ends(3, "UNAVAILABLE", "broker", "no"))
 
     def test_a_code_that_is_never_given(self):
         self.wrong("error", History().starts().fault(0, 9).ends(3, "UNIMPLEMENTED", "broker", "no"))
