@@ -46,11 +46,15 @@ void Runtime::run() {
 
 void Runtime::connect() {
     const auto now = Clock::now();
-    const SessionOptions session{options_.name, registry_.describe(), options_.threads, options_.capacity,
+    const SessionOptions session{options_.name,
+                                 registry_.describe(),
+                                 options_.threads,
+                                 options_.capacity,
                                  [this](std::string_view name) {
                                      const Method* method = registry_.find(name);
                                      return method && method->options.idempotent;
-                                 }};
+                                 },
+                                 std::make_shared<SharedCapacity>(options_.threads, options_.capacity)};
     poller_.add(wakeup_);
     for (const auto& endpoint : options_.brokers) {
         links_.push_back(std::make_unique<Link>(context_, endpoint, session, now));

@@ -22,7 +22,8 @@ constexpr std::string_view no_params = "\x90";
 
 WorkerSession::WorkerSession(SessionOptions options, TimePoint now)
     : options_(std::move(options)),
-      room_(options_.threads, options_.capacity),
+      room_(options_.room ? options_.room : std::make_shared<SharedCapacity>(options_.threads, options_.capacity)),
+      place_(room_->add()),
       max_message_(no_limit),
       seen_(now),
       heard_(now),
@@ -37,6 +38,7 @@ void WorkerSession::on_connected(TimePoint now) {
     outbox_.forget(broker);
     outbox_.set_batching(broker, true);
     pause_ = first_pause;
+    room_->attach(place_, now);
     send_register(now);
 }
 
@@ -44,6 +46,7 @@ void WorkerSession::on_closed(TimePoint now) {
     seen_ = now;
     outbox_.forget(broker);
     forget_calls();
+    room_->detach(place_, now);
     if (leaving_) left();
     if (state_ == State::registered) event(SessionEvent::What::lost, "the connection closed");
     state_ = State::closed;
@@ -61,19 +64,22 @@ void WorkerSession::on_body(Body body, TimePoint now) {
     for (; step == BodyReader::Step::message; step = reader.next(message)) on_message(message, index, now);
     if (step == BodyReader::Step::malformed) ++counters_.malformed_bodies;
     bodies_.release(index);
-    if (returning_) return_waiting();
+    tell_room();
+    if (returning_ || room_->exceeds(place_)) return_waiting();
 }
 
 void WorkerSession::on_time(TimePoint now) {
     observe(now);
+    room_->on_time(now);
     switch (state_) {
     case State::closed: complain(now, "no connection"); break;
     case State::registering: complain(now, "no answer to rpc.register"); [[fallthrough]];
     case State::refused:
-        if (now >= retry_at_ && !leaving_) send_register(now);
+        if (now >= retry_at_ && !leaving_) register_again(now);
         break;
     case State::registered: keep_alive(now); break;
     }
+    announce_capacity();
     if (leaving_ && now >= give_up_leaving_at_) left();
 }
 
@@ -90,6 +96,8 @@ std::optional<TimePoint> WorkerSession::next_deadline() const {
     consider(alive, beat_at_);
     consider(alive && !leaving_, heard_ + silent_heartbeats * heartbeat_);
     consider(leaving_ && !left_, give_up_leaving_at_);
+    consider(!is_announced(), seen_);
+    if (const auto when = room_->next_deadline()) consider(true, *when);
     return next;
 }
 
@@ -115,7 +123,7 @@ void WorkerSession::keep_alive(TimePoint now) {
     if (!beating_) return;
     if (!leaving_ && now >= heard_ + silent_heartbeats * heartbeat_) {
         event(SessionEvent::What::lost, "the broker has been silent for three heartbeats");
-        send_register(now);
+        register_again(now);
     } else if (now >= beat_at_) {
         send_heartbeat();
         beat_at_ = now + heartbeat_;
@@ -139,6 +147,12 @@ void WorkerSession::send_register(TimePoint now) {
     scratch_.clear();
     append_registration(scratch_, {options_.name, options_.services, announced_});
     append_request(outbox_.add(broker), ++register_msgid_, "rpc.register", scratch_);
+}
+
+/// With a broker that does not answer, or did not: until it does, its room is for others.
+void WorkerSession::register_again(TimePoint now) {
+    room_->detach(place_, now);
+    send_register(now);
 }
 
 void WorkerSession::on_answer(const MessageView& message, TimePoint now) {
@@ -166,12 +180,14 @@ void WorkerSession::on_registered(RegistrationAnswer answer, TimePoint now) {
     beating_ = answer.heartbeat > 0ms;
     if (beating_) heartbeat_ = answer.heartbeat;
     beat_at_ = now + heartbeat_;
+    room_->attach(place_, now);
     event(SessionEvent::What::registered, *worker_id_);
     announce_capacity();
 }
 
 void WorkerSession::on_refused(std::string why, TimePoint now) {
     forget_calls();
+    room_->detach(place_, now);
     returning_ = false;
     state_ = State::refused;
     retry_at_ = now + pause_;
@@ -202,7 +218,9 @@ void WorkerSession::leave(TimePoint now) {
 /// Calls are handed out while registered only: otherwise none that waits ever would be.
 void WorkerSession::left() {
     if (state_ != State::registered) drop_waiting();
-    if (!std::exchange(left_, true)) event(SessionEvent::What::left);
+    if (std::exchange(left_, true)) return;
+    room_->detach(place_, seen_);
+    event(SessionEvent::What::left);
 }
 
 bool WorkerSession::finished() const noexcept { return left_ && waiting_.empty() && running_count_ == 0; }

@@ -25,9 +25,9 @@
 #include "common/message.hpp"
 #include "common/outbox.hpp"
 #include "common/time.hpp"
-#include "worker/capacity.hpp"
 #include "worker/held_bodies.hpp"
 #include "worker/registration.hpp"
+#include "worker/shared_capacity.hpp"
 #include "worker/waiting_calls.hpp"
 
 namespace rpcbroker {
@@ -36,10 +36,12 @@ struct SessionOptions {
     std::string name;      ///< as `rpc.workers` shows it
     std::string services;  ///< the array of services of rpc.register, as MessagePack
     std::uint32_t threads = 1;
-    std::optional<std::uint32_t> capacity;  ///< nothing: see capacity.hpp
+    std::optional<std::uint32_t> capacity;  ///< nothing: see capacity.hpp. Not looked at where `room` is given
     /// Whether a method is registered as idempotent; may be empty. The broker keeps the bytes of such calls only when
     /// they are large, so only these can be returned then.
     std::function<bool(std::string_view method)> idempotent;
+    /// What the sessions of a worker of several brokers share. Null: this one is alone and makes its own.
+    std::shared_ptr<SharedCapacity> room = nullptr;
 };
 
 /// A call to be run. Its views are good until it is finished.
@@ -136,8 +138,9 @@ public:
 
     // Room.
 
-    /// To be called when all threads are in handlers: calls that have waited too long behind them go back to the
-    /// broker, and no more are taken until take_again(). Returns whether that is so now.
+    /// To be called when all threads are in handlers: when they have been for too long, calls that wait behind them go
+    /// back to the broker, and no more are taken until take_again(). Returns whether that is so now. The sessions of one
+    /// worker are all to be asked.
     bool give_back(TimePoint now);
     /// When give_back() will have something to do, if no call is started until then.
     [[nodiscard]] std::optional<TimePoint> give_back_at() const;
@@ -176,6 +179,7 @@ private:
     void complain(TimePoint now, std::string_view what);
 
     void send_register(TimePoint now);
+    void register_again(TimePoint now);
     void on_answer(const MessageView& message, TimePoint now);
     void on_registered(RegistrationAnswer answer, TimePoint now);
     void on_refused(std::string why, TimePoint now);
@@ -198,8 +202,12 @@ private:
     void settle(std::uint32_t slot);
     [[nodiscard]] bool may_return(const MessageView& message) const;
     void return_waiting();
+    void return_latest(std::size_t calls);
+    void return_excess();
+    void tell_room();
 
-    [[nodiscard]] std::uint32_t capacity() const noexcept;
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return room_->share(place_); }
+    [[nodiscard]] bool is_announced() const noexcept;
     void announce_capacity();
     void send_heartbeat();
     void notify(std::string_view method, std::string_view params);
@@ -208,7 +216,8 @@ private:
     void event(SessionEvent::What what, std::string detail = {}, std::uint32_t slot = 0);
 
     SessionOptions options_;
-    Capacity room_;
+    std::shared_ptr<SharedCapacity> room_;
+    SharedCapacity::Broker place_;  ///< which of its brokers this is
     Outbox outbox_;
     std::deque<SessionEvent> events_;
     SessionCounters counters_;
@@ -217,7 +226,6 @@ private:
     bool leaving_ = false;
     bool left_ = false;
     bool returning_ = false;  ///< since a gap: what arrives may be stale, and goes back
-    bool gave_back_ = false;  ///< since give_back(): no more than runs
     std::uint32_t register_msgid_ = 0;
     std::string broker_id_;  ///< as MessagePack
     std::shared_ptr<const std::string> worker_id_;

@@ -99,6 +99,7 @@ void WorkerSession::forget_calls() {
         --current_count_;
         cancel_running(slot);
     }
+    tell_room();
 }
 
 // ---- calls that run
@@ -108,6 +109,7 @@ std::optional<Call> WorkerSession::next_call(TimePoint now) {
     while (state_ == State::registered && !waiting_.empty()) {
         const WaitingCall next = waiting_.pop();
         if (!next.deadline || now < *next.deadline) return start(next, now);
+        tell_room();
         bodies_.release(next.body);
         ++counters_.expired;
         answer(next.msgid, not_run(Code::deadline_exceeded, "its time ran out before it was started"));
@@ -127,8 +129,10 @@ Call WorkerSession::start(const WaitingCall& waiting, TimePoint now) {
     ++running_count_;
     ++current_count_;
     ++counters_.calls;
-    room_.started(now - waiting.arrived);
+    room_->started(now);
+    tell_room();
     announce_capacity();
+    if (now - waiting.arrived >= 2 * Capacity::patience) return_excess();
     return {slot, waiting.msgid, waiting.method, waiting.params, waiting.options, waiting.deadline, worker_id_};
 }
 
@@ -168,6 +172,7 @@ void WorkerSession::settle(std::uint32_t slot) {
     if (call.current) --current_count_;
     call = {};
     free_slots_.push_back(slot);
+    tell_room();
 }
 
 void WorkerSession::answer(std::uint32_t msgid, const Error& error) { append_error(outbox_.add(broker), msgid, error); }
@@ -176,9 +181,8 @@ void WorkerSession::answer(std::uint32_t msgid, const Error& error) { append_err
 
 bool WorkerSession::give_back(TimePoint now) {
     const auto when = give_back_at();
-    if (!when || now < *when) return gave_back_;
-    room_.slow();
-    gave_back_ = true;
+    if (!when || now < *when) return room_->closed();
+    room_->close(now);
     announce_capacity();
     return_waiting();
     return true;
@@ -188,18 +192,25 @@ std::optional<TimePoint> WorkerSession::give_back_at() const {
     if (state_ != State::registered) return std::nullopt;
     const WaitingCall* first = waiting_.first_returnable();
     if (!first) return std::nullopt;
-    return first->arrived + Capacity::patience;
+    return std::max(first->arrived, room_->last_start()) + Capacity::patience;
 }
 
 void WorkerSession::take_again() {
-    if (std::exchange(gave_back_, false)) announce_capacity();
+    room_->open();
+    announce_capacity();
 }
 
-std::uint32_t WorkerSession::capacity() const noexcept { return gave_back_ ? current_count_ : room_.wanted(); }
+void WorkerSession::tell_room() {
+    room_->holds(place_, {static_cast<std::uint32_t>(waiting_.size()), current_count_, running_count_ - current_count_},
+                 seen_);
+}
+
+bool WorkerSession::is_announced() const noexcept {
+    return state_ != State::registered || leaving_ || capacity() == announced_;
+}
 
 void WorkerSession::announce_capacity() {
-    if (state_ != State::registered || leaving_ || capacity() == announced_) return;
-    send_heartbeat();
+    if (!is_announced()) send_heartbeat();
 }
 
 void WorkerSession::send_heartbeat() {
@@ -209,22 +220,33 @@ void WorkerSession::send_heartbeat() {
     notify("rpc.heartbeat", scratch_);
 }
 
+/// What would wait for much longer than it is meant to: handlers take longer than was measured until now.
+void WorkerSession::return_excess() {
+    if (const auto calls = std::min<std::size_t>(room_->excess(), waiting_.returnable())) return_latest(calls);
+}
+
 void WorkerSession::return_waiting() {
-    const auto returned = waiting_.returnable();
-    if (returned == 0) return;
+    if (const auto calls = waiting_.returnable()) return_latest(calls);
+}
+
+/// There must be so many that may be returned.
+void WorkerSession::return_latest(std::size_t calls) {
+    std::size_t kept = waiting_.returnable() - calls;
     scratch_.clear();
     Packer packer{scratch_};
-    packer.array(1).array(returned);
+    packer.array(1).array(calls);
     for (auto& call : waiting_.take_all()) {
-        if (call.returnable) {
+        if (!call.returnable || kept > 0) {
+            if (call.returnable) --kept;
+            waiting_.push(call);
+        } else {
             packer.fixed_u32(call.msgid);
             bodies_.release(call.body);
-        } else {
-            waiting_.push(call);
         }
     }
-    counters_.returned += returned;
+    counters_.returned += calls;
     notify("rpc.return", scratch_);
+    tell_room();
 }
 
 }  // namespace rpcbroker

@@ -108,9 +108,14 @@ public:
         send_bodies();
     }
     void cancel(std::uint32_t msgid) {
+        append_cancel(msgid);
+        send_bodies();
+    }
+    /// The same, to be sent with the next call() or cancel().
+    void append_cancel(std::uint32_t msgid) {
         std::string params;
         pack_params(params, msgid);
-        notify("rpc.cancel", params);
+        append_notification(bodies_, "rpc.cancel", params);
     }
     void credit(std::uint32_t msgid, std::uint32_t items) {
         std::string params;

@@ -210,24 +210,69 @@ TEST_CASE("calls that wait behind slow handlers go back, after the capacity") {
     CHECK_FALSE(harness.session.give_back(harness.now));
 }
 
-TEST_CASE("the capacity grows again while calls are started soon") {
+TEST_CASE("the capacity goes by how fast calls that wait are started, and is told when it changes") {
     SessionHarness harness;
     harness.registered();
-    harness.receive(harness.request(1) + harness.request(2));
-    harness.take();
-    harness.now += 5ms;
-    harness.session.give_back(harness.now);
-    harness.session.take_again();
-    harness.sent();
-    Texts capacities;
-    for (std::uint32_t msgid = 10; msgid < 4000; ++msgid) {
-        harness.receive(harness.request(msgid));
-        harness.session.next_call(harness.now);
-        for (const auto& text : harness.sent()) capacities.push_back(text);
+    const auto run = [&](std::uint32_t calls, Duration each) {
+        Texts capacities;
+        for (std::uint32_t msgid = 1; msgid <= calls; ++msgid) {
+            harness.receive(harness.request(msgid) + harness.request(msgid + calls));
+            for (int i = 0; i < 2; ++i) {
+                harness.now += each;
+                harness.finish(harness.take());
+            }
+        }
+        for (auto& text : harness.sent())
+            if (text.starts_with("rpc.heartbeat")) capacities.push_back(std::move(text));
+        return capacities;
+    };
+    CHECK(run(100, 1ms) == Texts{R"(rpc.heartbeat [{"capacity": 7}])"});
+    CHECK(run(20, 20ms) == Texts{R"(rpc.heartbeat [{"capacity": 4}])", R"(rpc.heartbeat [{"capacity": 3}])"});
+    CHECK(run(50'000, 2us).back() == R"(rpc.heartbeat [{"capacity": 1024}])");
+    CHECK(run(50'000, 2us).empty());
+}
+
+TEST_CASE("what waits for much longer than it is meant to goes back, the latest, after the capacity") {
+    SessionHarness harness;
+    harness.registered();
+    for (std::uint32_t msgid = 1; msgid <= 100; ++msgid) harness.receive(harness.request(msgid));
+    for (int i = 0; i < 20; ++i) {
+        harness.now += 1ms;
+        harness.finish(harness.take());
     }
-    CHECK(capacities.size() == 9);
-    CHECK(capacities.front() == R"(rpc.heartbeat [{"capacity": 6}])");
-    CHECK(capacities.back() == R"(rpc.heartbeat [{"capacity": 1024}])");
+    const auto sent = harness.sent();
+    const auto told = std::ranges::find(sent, R"(rpc.heartbeat [{"capacity": 7}])");
+    REQUIRE(told != sent.end());
+    REQUIRE(told + 1 != sent.end());
+    CHECK((told + 1)->starts_with("rpc.return [[26, 27, "));
+    CHECK((told + 1)->ends_with(", 99, 100]]"));
+    CHECK(harness.session.waiting() == 5);
+    CHECK(harness.session.counters().returned == 75);
+}
+
+TEST_CASE("with a fixed capacity, calls wait however long others take") {
+    SessionHarness harness{SessionHarness::of_capacity(100)};
+    harness.registered();
+    for (std::uint32_t msgid = 1; msgid <= 100; ++msgid) harness.receive(harness.request(msgid));
+    for (int i = 0; i < 100; ++i) {
+        harness.now += 1ms;
+        harness.finish(harness.take());
+    }
+    CHECK(harness.session.counters().returned == 0);
+}
+
+TEST_CASE("calls go back when no thread came out of a handler for a while, not while others are started") {
+    SessionHarness harness;
+    harness.registered();
+    for (std::uint32_t msgid = 1; msgid <= 4; ++msgid) harness.receive(harness.request(msgid));
+    harness.take();
+    harness.now += 4ms;
+    harness.finish(harness.take());
+    harness.now += 4ms;
+    harness.take();
+    CHECK(harness.session.give_back_at() == harness.now + 5ms);
+    harness.now += 4ms;
+    CHECK_FALSE(harness.session.give_back(harness.now));
 }
 
 TEST_CASE("a capacity that the user fixed comes back as it was") {
