@@ -291,6 +291,8 @@ void BrokerNode::drain_any_worker() {
     Packer{params}.array(1).string(id);
     watch_.begin_turn(scene_.events.now(), back_.blocked);
     ask("rpc.drain", params);
+    read_notices();
+    send_all();
     wake();
 }
 

@@ -153,15 +153,15 @@ void BrokerWatch::from_worker(WorkerView& worker, const MessageView& message) {
     if (message.method != "rpc.heartbeat") return;
     if (const auto capacity = number_in(message.params, "capacity")) {
         worker.capacity = *capacity;
-        if (!worker.asked_for.empty()) worker.asked_for.back() = *capacity;
+        if (!worker.asked_for.empty()) worker.asked_for.back().second = *capacity;
     }
     worker.most_capacity = std::max(worker.most_capacity, worker.capacity);
 }
 
 void BrokerWatch::registration(WorkerView& worker, const MessageView& message) {
     if (message.method != "rpc.register") return;
-    worker.asked_for.push_back(number_in(message.params, "capacity").value_or(0));
-    worker.most_capacity = std::max(worker.most_capacity, worker.asked_for.back());
+    worker.asked_for.emplace_back(message.msgid, number_in(message.params, "capacity").value_or(0));
+    worker.most_capacity = std::max(worker.most_capacity, worker.asked_for.back().second);
     const auto heartbeat = value_of(message.params, "heartbeat");
     worker.heartbeat = heartbeat && Unpacker{*heartbeat}.take_boolean().value_or(false);
 }
@@ -257,9 +257,10 @@ void BrokerWatch::to_worker(PeerId peer, WorkerView& worker, const MessageView& 
 /// What was sent to an earlier registration of this connection takes no place in a new one. A registration that was
 /// refused changes nothing.
 void BrokerWatch::answered(PeerId peer, WorkerView& worker, const MessageView& message) {
-    if (worker.asked_for.empty()) return;
-    const auto capacity = worker.asked_for.front();
-    worker.asked_for.pop_front();
+    const auto asked = std::ranges::find(worker.asked_for, message.msgid, &std::pair<std::uint32_t, std::uint64_t>::first);
+    if (asked == worker.asked_for.end()) return;
+    const auto capacity = asked->second;
+    worker.asked_for.erase(asked);
     if (!Unpacker{message.error}.take_nil()) return;
     worker.capacity = capacity;
     worker.most_capacity = std::max(worker.most_capacity, capacity);

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rpcbroker/broker_options.hpp>
@@ -72,7 +73,8 @@ private:
     struct WorkerView {
         std::map<std::uint32_t, std::optional<std::uint64_t>> calls;  ///< at it, by the id on the wire
         std::optional<std::string> id;
-        std::deque<std::uint64_t> asked_for;  ///< capacities of registrations that are not answered yet
+        /// Msgids and capacities of registrations that are not answered yet.
+        std::deque<std::pair<std::uint32_t, std::uint64_t>> asked_for;
         std::uint64_t capacity = 0;
         std::uint64_t most_capacity = 0;  ///< since all that was decided on was sent
         bool heartbeat = false;

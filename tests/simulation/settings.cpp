@@ -40,7 +40,7 @@ void draw_network(Settings& settings, Random& random) {
 }
 
 void draw_calls(Settings& settings, Random& random) {
-    settings.call_every = random.of(std::vector<Duration>{2ms, 10ms, 40ms});
+    settings.call_every = random.of(std::vector<Duration>{5ms, 15ms, 40ms});
     settings.burst = random.of(std::vector{0U, 20U, 100U});
     settings.idempotent = random.of(std::vector{0U, 300U, 1000U});
     settings.retried = random.of(std::vector{0U, 200U, 800U});
@@ -70,7 +70,7 @@ Settings draw_settings(Random& random) {
     settings.workers = static_cast<unsigned>(random.between(1, 4));
     settings.lying_clients = random.of(std::vector{0U, 0U, 1U, 2U});
     settings.lying_workers = random.of(std::vector{0U, 0U, 1U});
-    settings.disturbed_for = milliseconds{random.between(300, 2500)};
+    settings.disturbed_for = milliseconds{random.between(200, 1500)};
     draw_network(settings, random);
     draw_faults(settings, random);
     draw_calls(settings, random);

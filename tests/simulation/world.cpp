@@ -258,7 +258,7 @@ void World::calm_down() {
 void World::restart_hopeless() {
     for (const Place place : places(Role::worker, true)) {
         const auto& worker = dynamic_cast<const WorkerNode&>(*posts_[place].process);
-        if (worker.is_stopping() || !(worker.is_stuck() || worker.has_left())) continue;
+        if (!worker.is_stuck() && (worker.is_stopping() || !worker.has_left())) continue;
         scene_.trace.note(posts_[place].name, "is killed");
         kill(place);
         start(place);
