@@ -72,6 +72,7 @@ void BrokerCore::on_register(PeerId peer, const MessageView& message) {
     worker.capacity = registration->capacity;
     worker.heartbeat = registration->heartbeat;
     worker.draining = false;
+    worker.held_back = true;  // the queues of its services may hold calls that are not for it, until all are settled
     directory_.join(worker, *registration, now_);
     for (Service* service : services_of(worker)) services.push_back(service);
     to_workers_.set_batching(peer, registration->batch);
@@ -81,6 +82,8 @@ void BrokerCore::on_register(PeerId peer, const MessageView& message) {
            {{"worker", worker.id}, {"name", worker.name}, {"capacity", std::to_string(worker.capacity)}});
     for (Service* service : services) settle(*service);
     reroute_own(worker);
+    worker.held_back = false;
+    Directory::update_load(worker);
     serve(worker);
 }
 
@@ -149,12 +152,12 @@ void BrokerCore::on_return(Worker& worker, const MessageView& message) {
         if (Call* call = take_back(worker, *msgid)) returned.push_back(call);
     }
     counters_.add(Counter::calls_returned, returned.size());
-    worker.returning = true;
+    worker.held_back = true;
     Directory::update_load(worker);
     // The one that was sent first comes first again.
     std::ranges::reverse(returned);
     for (Call* call : returned) start_over(*call, worker);
-    worker.returning = false;
+    worker.held_back = false;
     Directory::update_load(worker);
     serve(worker);
 }

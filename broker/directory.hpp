@@ -90,7 +90,8 @@ struct Worker {
     std::string address;
     bool heartbeat = false;
     bool draining = false;
-    bool returning = false;  ///< it gives calls back just now, which are for others
+    bool held_back =
+        false;  ///< just now: it gives calls back, which are for others, or where calls wait is not settled
     std::uint32_t capacity = 0;
     std::uint32_t in_flight = 0;
     std::uint64_t completed = 0;
@@ -105,7 +106,7 @@ struct Worker {
     FairQueue waiting;        ///< calls that only this worker may run: by id or by key
     Call* running = nullptr;  ///< its calls, running and abandoned, newest first
 
-    [[nodiscard]] bool has_room() const noexcept { return !draining && !returning && in_flight < capacity; }
+    [[nodiscard]] bool has_room() const noexcept { return !draining && !held_back && in_flight < capacity; }
 };
 
 /// Owns services, methods and groups; knows nothing of calls but the queues that hold them. Not thread-safe.

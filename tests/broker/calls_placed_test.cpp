@@ -171,6 +171,19 @@ TEST_CASE("a call for one worker goes there and nowhere else") {
     CHECK(a.calls().empty());
 }
 
+TEST_CASE(
+    "a worker that registers again with more services and more room draws nothing before its queues are settled") {
+    BrokerBench bench;
+    auto& worker = bench.worker("w", Offer{});
+    auto& client = bench.client("c");
+    client.request(1, "S.m");
+    client.request(2, "S.m", no_params, {.worker = worker.worker_id()});
+    client.request(3, "S.m", no_params, {.key = "k"});
+    client.request(4, "T.m");
+    worker.registers({.services = {{"S", {"m"}}, {"T", {"m"}}}, .capacity = 10});
+    CHECK(worker.calls().size() == 4);
+}
+
 TEST_CASE("a worker that is not there is NOT_FOUND") {
     BrokerBench bench;
     auto& worker = bench.worker("w", Offer{});
