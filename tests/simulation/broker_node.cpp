@@ -86,6 +86,7 @@ std::optional<TimePoint> BrokerNode::turn(TimePoint now) {
     const bool drained = receive_all(now);
     core_.on_time(now, drained);
     while (core_.next_without_address()) continue;
+    if (stopping_ && !drain_end_) begin_drain(now);
     read_notices();
     send_all();
     watch_.check_counters(core_.counters(), core_.calls_in_system());
@@ -210,13 +211,16 @@ void BrokerNode::read_notices() {
 // ---- its end
 
 void BrokerNode::stop() {
-    if (drain_end_) return;
+    stopping_ = true;
+    wake();
+}
+
+void BrokerNode::begin_drain(TimePoint now) {
     note("drains");
-    drain_end_ = scene_.events.now() + drain_timeout;
+    drain_end_ = now + drain_timeout;
     front_.router.close();
     back_.router.close();
-    core_.begin_drain(scene_.events.now());
-    wake();
+    core_.begin_drain(now);
 }
 
 bool BrokerNode::finish(TimePoint now) {
@@ -284,7 +288,7 @@ void BrokerNode::audit() {
 
 void BrokerNode::drain_any_worker() {
     const auto ids = watch_.worker_ids();
-    if (ids.empty()) return;
+    if (ids.empty() || paused()) return;
     const auto& id = scene_.random.of(ids);
     note("an operator drains worker " + id);
     std::string params;

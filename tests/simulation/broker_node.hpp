@@ -54,6 +54,7 @@ private:
     void send(Side& side, Outbox& outbox, bool to_workers);
     void send(Side& side, Outbox& outbox, PeerId peer, bool to_workers);
     void read_notices();
+    void begin_drain(TimePoint now);
     bool finish(TimePoint now);
     void check_limits();
     std::string ask(std::string_view method, std::string_view params);
@@ -66,6 +67,7 @@ private:
     std::uint64_t turns_ = 0;
     std::uint64_t asked_ = 0;  ///< by audits
     std::uint32_t last_msgid_ = 0;
+    bool stopping_ = false;
     std::optional<TimePoint> drain_end_;
 };
 

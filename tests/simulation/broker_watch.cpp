@@ -257,7 +257,8 @@ void BrokerWatch::to_worker(PeerId peer, WorkerView& worker, const MessageView& 
 /// What was sent to an earlier registration of this connection takes no place in a new one. A registration that was
 /// refused changes nothing.
 void BrokerWatch::answered(PeerId peer, WorkerView& worker, const MessageView& message) {
-    const auto asked = std::ranges::find(worker.asked_for, message.msgid, &std::pair<std::uint32_t, std::uint64_t>::first);
+    const auto asked =
+        std::ranges::find(worker.asked_for, message.msgid, &std::pair<std::uint32_t, std::uint64_t>::first);
     if (asked == worker.asked_for.end()) return;
     const auto capacity = asked->second;
     worker.asked_for.erase(asked);

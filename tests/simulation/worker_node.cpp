@@ -21,6 +21,7 @@ SessionOptions draw_options(Scene& scene, const std::string& name, unsigned thre
     options.services = draw_offer(scene.random);
     options.threads = threads;
     if (scene.random.chance(700)) options.capacity = static_cast<std::uint32_t>(scene.random.between(1, 12));
+    options.room = std::make_shared<SharedCapacity>(threads, options.capacity);
     options.idempotent = [](std::string_view method) { return is_idempotent(method); };
     return options;
 }
@@ -38,6 +39,8 @@ WorkerNode::WorkerNode(Scene& scene, Place place, std::string name, const std::v
       threads_(static_cast<unsigned>(scene.random.between(1, 4))),
       links_(brokers.size()) {
     const auto options = draw_options(scene, this->name(), threads_);
+    room_ = options.room;
+    capacity_ = options.capacity;
     for (std::size_t i = 0; i < brokers.size(); ++i) {
         links_[i].session = std::make_unique<WorkerSession>(options, scene.events.now());
         links_[i].dealer = std::make_unique<Dealer>(scene.network, place, brokers[i], true, [this] { wake(); });
@@ -80,6 +83,7 @@ std::optional<TimePoint> WorkerNode::turn(TimePoint now) {
     flush();
     start_calls(now);
     flush();
+    check_shares();
     if (std::ranges::all_of(links_, [](const Link& link) { return link.session->finished(); })) {
         note("ends");
         end();
@@ -208,6 +212,16 @@ void WorkerNode::check_silence(const Link& link, TimePoint now) const {
     const Duration latest = 4 * scene_.settings.limits.heartbeat + 2ms;
     if (now - link.heard > latest)
         throw Violation{"a silent broker is given up after three heartbeats", name() + " still is registered"};
+}
+
+/// What brokers are told adds up to no more than there is.
+void WorkerNode::check_shares() const {
+    if (!capacity_ || room_->closed()) return;
+    std::uint32_t shares = 0;
+    for (std::uint32_t broker = 0; broker < links_.size(); ++broker) shares += room_->share(broker);
+    if (shares > *capacity_)
+        throw Violation{"a worker's capacity is shared, not multiplied",
+                        name() + " offers " + std::to_string(shares) + " places of " + std::to_string(*capacity_)};
 }
 
 // ---- handlers

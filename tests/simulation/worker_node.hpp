@@ -68,6 +68,7 @@ private:
     void flush();
     void collect_events();
     void check_silence(const Link& link, TimePoint now) const;
+    void check_shares() const;
     std::optional<TimePoint> next_turn(TimePoint now);
 
     void start_calls(TimePoint now);
@@ -81,6 +82,8 @@ private:
     [[nodiscard]] bool all_busy() const noexcept { return running_.size() == threads_; }
 
     unsigned threads_;
+    std::shared_ptr<SharedCapacity> room_;
+    std::optional<std::uint32_t> capacity_;  ///< if it is fixed
     std::vector<Link> links_;
     std::vector<Handler> running_;
     std::size_t next_link_ = 0;
