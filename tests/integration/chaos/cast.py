@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 
 from rpckit import SANITIZER_REPORTS, Peer, Program
@@ -165,6 +166,7 @@ class Cast:
         shutil.rmtree(self.directory)
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without __exit__
         return self
 
     def __exit__(self, *_):

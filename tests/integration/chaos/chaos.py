@@ -15,7 +15,7 @@ from play import Play
 
 STORM, CALM = 8, 5
 # Naps are so long that many calls are under way whenever something happens.
-CAST = {"threads": 32, "broker_flags": ("--drain-timeout", "3s"), "client_flags": ("--nap", 200)}
+CAST = {"threads": 32, "broker_flags": ("--drain-timeout", "3s"), "client_flags": ("--nap", 300)}
 
 
 def run(seconds, seed, directory=None):

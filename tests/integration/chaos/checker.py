@@ -307,10 +307,11 @@ class Checker:
         return f"{call.code}, and no fault explains it"
 
     def _near_fault(self, call):
+        """Callers hear soon of what befell their calls: at their end the fault must be there, or just healed."""
         if self.limits.explains is not None:
             return any(call.start <= fault.begin + self.limits.explains and fault.begin <= call.end
                        for fault in self.faults.values())
-        return any(fault.touches(call.start, call.end, after=self.limits.recovery) for fault in self.faults.values())
+        return any(fault.touches(call.end, call.end, after=self.limits.recovery) for fault in self.faults.values())
 
     def _stopped(self, begin, end, whose):
         """For how long processes were stopped meanwhile, one after the other."""

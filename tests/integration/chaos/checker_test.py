@@ -170,6 +170,10 @@ class Wrong(unittest.TestCase):
         history = History().fault(0, 100).starts(2200)
         self.wrong("error", history.ends(2300, "UNAVAILABLE", "broker", "no"))
 
+    def test_a_failure_that_comes_long_after_the_fault_that_befell_the_call(self):
+        history = History().starts(timeout=9000).runs(1).fault(2, 500)
+        self.wrong("error", history.ends(9000, "DEADLINE_EXCEEDED", "broker", "maybe"))
+
     def test_a_code_that_a_fault_does_not_explain_here(self):
         history = History(allowed=frozenset({"UNAVAILABLE"})).starts().fault(0, 100)
         self.wrong("error", history.ends(3, "NOT_FOUND", "broker", "no"))
