@@ -79,6 +79,7 @@ void WorkerSession::on_time(TimePoint now) {
         break;
     case State::registered: keep_alive(now); break;
     }
+    if (beating_) give_up_running(now);
     announce_capacity();
     if (leaving_ && now >= give_up_leaving_at_) left();
 }
@@ -128,6 +129,13 @@ void WorkerSession::keep_alive(TimePoint now) {
         send_heartbeat();
         beat_at_ = now + heartbeat_;
     }
+}
+
+/// A broker that stands still, its connection open, cancels nothing: a handler could wait for its credit for ever.
+void WorkerSession::give_up_running(TimePoint now) {
+    if (now < heard_ + longest_silence) return;
+    for (std::uint32_t slot = 0; slot < running_.size(); ++slot)
+        if (running_[slot].current) cancel_running(slot);
 }
 
 void WorkerSession::complain(TimePoint now, std::string_view what) {

@@ -103,6 +103,9 @@ public:
     static constexpr Duration default_heartbeat = std::chrono::milliseconds{500};
     /// A broker, like a worker, is lost after so many silent heartbeats.
     static constexpr int silent_heartbeats = 3;
+    /// After so long without a word from the broker nobody waits for what runs: it is cancelled. It still counts, should the
+    /// broker come back.
+    static constexpr Duration longest_silence = std::chrono::seconds{30};
     /// Stream items are taken while less than this waits to be sent, so that a fast handler cannot fill the memory.
     static constexpr std::size_t most_waiting_bytes = std::size_t{256} << 10;
 
@@ -176,6 +179,7 @@ private:
     void observe(TimePoint now);
     void on_gap(TimePoint now);
     void keep_alive(TimePoint now);
+    void give_up_running(TimePoint now);
     void complain(TimePoint now, std::string_view what);
 
     void send_register(TimePoint now);

@@ -177,6 +177,34 @@ TEST_CASE("calls outlast a silence when the broker still knows the worker") {
     CHECK(harness.sent() == Texts{"response 1 nil nil", "response 2 nil nil"});
 }
 
+TEST_CASE("what runs is cancelled when the broker has been silent for half a minute, and still answered") {
+    SessionHarness harness;
+    harness.registered();
+    harness.receive(harness.request(1));
+    const auto running = harness.take();
+    harness.pass(29s);
+    CHECK(harness.events() ==
+          Texts{"lost the broker has been silent for three heartbeats", "unreachable no answer to rpc.register"});
+    harness.pass(2s);
+    CHECK(harness.events() == Texts{"call_cancelled 0"});
+    harness.sent();
+    harness.answer();
+    harness.finish(running);
+    CHECK(harness.sent() == Texts{"response 1 nil nil"});
+}
+
+TEST_CASE("what runs is cancelled when a broker that is being left has been silent for half a minute") {
+    SessionHarness harness;
+    harness.registered();
+    harness.receive(harness.request(1));
+    const auto running = harness.take();
+    harness.session.leave(harness.now);
+    harness.pass(31s);
+    CHECK(harness.events() == Texts{"left", "call_cancelled 0"});
+    harness.finish(running);
+    CHECK(harness.session.finished());
+}
+
 TEST_CASE("calls are dropped and cancelled when the broker comes back as another") {
     const auto ids = GENERATE(as<std::pair<std::string, std::string>>{}, std::pair{"w1", "b2"}, std::pair{"w2", "b1"});
     SessionHarness harness;

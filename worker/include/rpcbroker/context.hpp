@@ -35,8 +35,8 @@ public:
     /// Zero when it has passed.
     [[nodiscard]] std::optional<Clock::duration> time_left() const;
 
-    /// Nobody waits for the result any more: the caller cancelled, left or ran out of time, or the broker went. A
-    /// handler may stop then; what it returns is dropped.
+    /// Nobody waits for the result any more: the caller cancelled, left or ran out of time, or the broker went or has said
+    /// nothing for 30 s. A handler may stop then; what it returns is dropped.
     [[nodiscard]] bool cancelled() const noexcept;
     /// Waits. Returns true after the whole of `duration`, false as soon as the call is cancelled.
     bool wait_for(std::chrono::nanoseconds duration);

@@ -67,10 +67,12 @@ struct WorkerOptions {
     /// How many calls this worker holds at once, running or waiting in it. Nothing: as many as it works off in a few
     /// milliseconds, by what it measures.
     std::optional<std::uint32_t> capacity = std::nullopt;
-    /// Called in order from a thread that the worker needs: it is to return quickly. May call stop().
+    /// Called in order from a thread that the worker needs: it is to return quickly. May call stop(). What it throws ends
+    /// run() at once, without taking leave: no more calls are started or answered, and run() throws it when the handlers
+    /// that run have returned.
     std::function<void(const WorkerEvent&)> on_event = {};
     /// Called after each call from the thread that ran its handler, so from several at once, and before its response is
-    /// sent. What it throws ends run(). Costs nothing where it is not set.
+    /// sent. What it throws ends run() in the same way. Costs nothing where it is not set.
     std::function<void(const CallReport&)> on_call = {};
 };
 
@@ -95,7 +97,7 @@ public:
 
     /// Serves until stop(), or until every broker told this worker to leave; once. Then in order: it takes leave of its
     /// brokers, runs what they had sent already, answers, and returns. Throws std::system_error where the operating
-    /// system gives it no socket or thread.
+    /// system gives it no socket or thread, and what WorkerOptions::on_event and on_call throw.
     void run();
     /// From any thread, before or during run(), and from signal handlers.
     void stop() noexcept;
