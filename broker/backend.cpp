@@ -198,12 +198,24 @@ void BrokerCore::on_response(Worker& worker, const MessageView& message, Body* a
     ++worker.completed;
     if (message.error != packed_nil) ++worker.errors;
     release_place(*call);
-    if (!call->pin && !call->keyed && !call->service->waiting.empty()) call->service->rate.finish(now_);
+    learn(*call, message);
     if (call->state == Call::State::abandoned)
         free_call(*call);
     else
         answer(*call, worker, message, alone);
     serve(worker);
+}
+
+/// How fast its service is, and how long its method takes: for the calls that wait. A stream takes as long as its reader
+/// wants, and an error mostly came early.
+void BrokerCore::learn(const Call& call, const MessageView& message) noexcept {
+    if (!call.pin && !call.keyed && !call.service->waiting.empty()) call.service->rate.finish(now_);
+    if (call.stream) return;
+    HandlingTime& handling = call.method->handling;
+    if (call.state == Call::State::abandoned)
+        handling.cut_short(now_ - call.dispatched, now_);
+    else if (message.error == packed_nil)
+        handling.finish(now_ - call.dispatched, now_);
 }
 
 /// Passes the worker's answer on to the caller, and ends the call.

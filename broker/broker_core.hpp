@@ -142,6 +142,7 @@ private:
     void describe(Call& call, std::string_view envelope, const MessageView& message) const;
     [[nodiscard]] std::optional<Error> check_room(const Call& call, std::size_t bytes) const;
     [[nodiscard]] std::optional<Error> check_wait(const Client& client, const Call& call);
+    [[nodiscard]] Duration handling_time(const Call& call) const noexcept;
     [[nodiscard]] std::optional<Error> find_pin(const MessageView& message, std::uint64_t& serial);
     Service* find_method(Client& client, const MessageView& message, Method*& method);
     void keep_request(Call& call, const MessageView& message, Body* alone);
@@ -162,6 +163,7 @@ private:
     void serve(Worker& worker);
     Call* next_for(Worker& worker);
     Call* next_of(Membership& membership);
+    Call* next_in_time(Service& service);
     Call* next_uneven(Group& group);
     [[nodiscard]] bool starts_at_once(const Call& call) const noexcept;
     Call* take_first(FairQueue& queue);
@@ -188,6 +190,7 @@ private:
     void on_backend_request(PeerId peer, const MessageView& message);
     void on_worker_notification(Worker& worker, const MessageView& message);
     void on_response(Worker& worker, const MessageView& message, Body* alone);
+    void learn(const Call& call, const MessageView& message) noexcept;
     void on_return(Worker& worker, const MessageView& message);
     Call* take_back(Worker& worker, std::uint64_t msgid);
     void start_over(Call& call, const Worker& worker);

@@ -19,6 +19,16 @@ Error broker_error(Code code, std::string message, Ran ran = Ran::no) {
     return {code, std::move(message), By::broker, ran};
 }
 
+Error too_late(const Call& call, Duration takes, Duration left) {
+    auto error = broker_error(Code::resource_exhausted,
+                              "service " + call.service->name + " is busy: the call's turn came with " +
+                                  std::to_string(ceil_milliseconds(left)) + " ms left, and it takes " +
+                                  std::to_string(ceil_milliseconds(takes)) + " ms",
+                              call.ran());
+    error.set_retry_after(std::chrono::milliseconds(ceil_milliseconds(takes - left)));
+    return error;
+}
+
 std::uint32_t milliseconds_left(TimePoint deadline, TimePoint now) noexcept {
     return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count());
 }
@@ -150,7 +160,25 @@ Call* BrokerCore::next_of(Membership& membership) {
     service.uneven_turn = !service.uneven_turn;
     if (service.uneven_waiting > 0 && (service.uneven_turn || service.waiting.empty()))
         if (Call* call = next_uneven(*membership.group)) return call;
-    return service.waiting.empty() ? nullptr : take_first(service.waiting);
+    return next_in_time(service);
+}
+
+/// The next call of the service's queue that can be answered in its time. Those before it that cannot end here: workers are
+/// not to be busy with what nobody waits for any more by the time it is done. The last one to wait is tried all the same.
+Call* BrokerCore::next_in_time(Service& service) {
+    const bool rate_known = service.rate.time_for(1, now_).has_value();
+    while (!service.waiting.empty()) {
+        Call& call = *take_first(service.waiting);
+        const auto takes = handling_time(call);
+        const auto left = call.deadline - now_;
+        if (takes <= left || service.waiting.empty() || !rate_known) {
+            service.waiting.served(call, now_);
+            return &call;
+        }
+        counters_.add(Counter::calls_too_late);
+        end(call, too_late(call, takes, left));
+    }
+    return nullptr;
 }
 
 /// In turn from the queues of the group's methods.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/fair_queue.hpp"
+#include "broker/handling_time.hpp"
 #include "broker/load_buckets.hpp"
 #include "broker/registration.hpp"
 #include "broker/rolling_latency.hpp"
@@ -43,6 +44,7 @@ struct Method {
     std::size_t in_flight = 0;
     std::uint64_t items = 0;  ///< of streams, passed on
     RollingLatency latency;   ///< from acceptance to the end
+    HandlingTime handling;    ///< from dispatch to a result
     std::unique_ptr<MethodError> last_error;
 };
 

@@ -4,6 +4,13 @@
 
 namespace rpcbroker::broker {
 
+namespace {
+
+/// The latest gap in a line's service counts for one in so many.
+constexpr int pace_weight = 16;
+
+}  // namespace
+
 std::uint32_t FairQueue::lane_of(std::uint32_t client) {
     const auto [found, is_new] = by_client_.try_emplace(client, none);
     if (!is_new) return found->second;
@@ -82,6 +89,27 @@ std::size_t FairQueue::before(std::uint32_t client) const noexcept {
     const auto found = by_client_.find(client);
     const std::size_t own = found == by_client_.end() ? 0 : lanes_[found->second].size;
     return std::min(size_, (own + 1) * by_client_.size());
+}
+
+/// A gap of more than twice the mean counts as twice the mean: while a service has no worker, no line moves.
+void FairQueue::served(const Call& call, TimePoint now) noexcept {
+    Lane& lane = lanes_[call.lane];
+    if (lane.size == 0) return;  // closed
+    if (lane.served_at) {
+        const auto gap = now - *lane.served_at;
+        if (lane.pace == Duration::zero())
+            lane.pace = gap;
+        else
+            lane.pace += (std::min(gap, 2 * lane.pace) - lane.pace) / pace_weight;
+    }
+    lane.served_at = now;
+}
+
+Duration FairQueue::line_time(std::uint32_t client) const noexcept {
+    const auto found = by_client_.find(client);
+    if (found == by_client_.end()) return Duration::zero();
+    const Lane& lane = lanes_[found->second];
+    return static_cast<Duration::rep>(lane.size) * lane.pace;
 }
 
 Call* FairQueue::pop() noexcept {

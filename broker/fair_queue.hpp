@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "broker/call_table.hpp"
+#include "common/time.hpp"
 
 namespace rpcbroker::broker {
 
@@ -31,6 +33,12 @@ public:
     /// How many calls go before one that the client pushes now, if no others come: the smaller of all that wait, and what is
     /// served until the turn has come to the client as often as it needs.
     [[nodiscard]] std::size_t before(std::uint32_t client) const noexcept;
+    /// `call`, just popped, went to a worker: so its line moves.
+    void served(const Call& call, TimePoint now) noexcept;
+    /// How long what waits in the client's line will take to be served, by how its last calls followed one another. Other
+    /// than before(), it has the calls in it that others send meanwhile. Zero while fewer than two were served since the
+    /// client began to wait.
+    [[nodiscard]] Duration line_time(std::uint32_t client) const noexcept;
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [client, lane] : by_client_)
@@ -49,6 +57,8 @@ private:
         std::uint32_t size = 0;
         std::uint32_t next = none;  ///< in the ring of lanes that hold calls
         std::uint32_t previous = none;
+        std::optional<TimePoint> served_at{};  ///< when its last call went to a worker
+        Duration pace{};                       ///< from one such call to the next: the mean of the last few
     };
     std::uint32_t lane_of(std::uint32_t client);
     void close(std::uint32_t lane) noexcept;

@@ -62,6 +62,10 @@ inline std::uint64_t microseconds(Duration time) noexcept {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }
 
+inline std::int64_t ceil_milliseconds(Duration time) noexcept {
+    return std::chrono::ceil<std::chrono::milliseconds>(time).count();
+}
+
 inline std::uint32_t to_milliseconds(std::chrono::milliseconds time) noexcept {
     return static_cast<std::uint32_t>(time.count());
 }

@@ -38,12 +38,12 @@ TEST_CASE("a call whose turn would come after its time is refused at once, and t
     const auto answer = bench.flood.answer();
     CHECK(answer.code() == "RESOURCE_EXHAUSTED");
     CHECK(answer.message() ==
-          "service S is busy: the call's turn would come in 790 ms, and its time is over in 700 ms");
+          "service S is busy: the call's turn would come in 889 ms, it takes 10 ms, and its time is over in 700 ms");
     CHECK(answer.error["by"] == "broker");
     CHECK(answer.ran() == "no");
-    CHECK(answer.error["retry_after"] == 90);
+    CHECK(answer.error["retry_after"] == 199);
     CHECK(bench.count(Counter::calls_refused) == 1);
-    CHECK_FALSE(bench.refuses(bench.flood, 790));
+    CHECK_FALSE(bench.refuses(bench.flood, 899));
 }
 
 TEST_CASE("what is too long by less than a millisecond is one") {
@@ -52,7 +52,7 @@ TEST_CASE("what is too long by less than a millisecond is one") {
     bench.passes(500us);
     bench.worker.answers(bench.worker.call(), nullptr);  // a measurement of other than 10 ms each is not over yet
     bench.flood.answers();
-    REQUIRE(bench.refuses(bench.flood, 779));
+    REQUIRE(bench.refuses(bench.flood, 887));
     CHECK(bench.flood.answer().error["retry_after"] == 1);
 }
 
@@ -71,9 +71,9 @@ TEST_CASE("a client's own line counts as often as there are lines") {
     auto& second = bench.client("second");
     bench.works(20);
     for (int i = 0; i < 9; ++i) REQUIRE_FALSE(bench.refuses(second, 5000));
-    CHECK_FALSE(bench.refuses(second, 200));  // ten times two lines
-    CHECK(bench.refuses(second, 200));
-    CHECK(bench.refuses(second, 219));
+    CHECK_FALSE(bench.refuses(second, 235));  // ten times two lines, an eighth more, and itself
+    CHECK(bench.refuses(second, 235));
+    CHECK(bench.refuses(second, 257));
 }
 
 TEST_CASE("a service of which no rate is known refuses nobody") {
