@@ -75,7 +75,10 @@ public:
     std::uint32_t count(StreamContext<std::uint32_t>& stream, const std::string& call, std::uint32_t items) {
         Execution execution{journal_, stream.method(), call};
         std::uint32_t sent = 0;
-        while (sent < items && stream.send(sent)) ++sent;
+        while (sent < items && stream.send(sent)) {
+            if (++sent % 16 == 0)
+                stream.wait_for(milliseconds{2});  // so that whoever dies does so in the middle of some
+        }
         execution.ended(sent == items ? "done" : "stopped");
         return sent;
     }
