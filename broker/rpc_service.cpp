@@ -50,6 +50,18 @@ void pack_service(Packer& out, const Service& service) {
     for (const Method* method : methods) pack_method(out, *method);
 }
 
+/// What a worker is at, and how long its oldest call has been there: what shows that a handler is stuck.
+void pack_calls_of(Packer& out, const Worker& worker, TimePoint now) {
+    std::uint64_t abandoned = 0;
+    TimePoint oldest = now;
+    for (const Call* call = worker.running; call; call = call->next) {
+        if (call->state == Call::State::abandoned) ++abandoned;
+        oldest = call->dispatched;  // the newest comes first
+    }
+    out.string("in_flight").unsigned_integer(worker.in_flight).string("abandoned").unsigned_integer(abandoned);
+    out.string("oldest_us").unsigned_integer(microseconds(now - oldest));
+}
+
 std::string_view name_of(Call::State state) noexcept {
     if (state == Call::State::waiting) return "queued";
     return state == Call::State::running ? "running" : "abandoned";
@@ -149,11 +161,11 @@ std::optional<Error> BrokerCore::rpc_workers(Client&, const MessageView& message
     Packer packer(out);
     packer.array(workers.size());
     for (const Worker* worker : workers) {
-        packer.map(10).string("id").string(worker->id).string("name").string(worker->name);
+        packer.map(12).string("id").string(worker->id).string("name").string(worker->name);
         packer.string("address").string(worker->address).string("services").array(worker->memberships.size());
         for (const auto& membership : worker->memberships) packer.string(membership->service->name);
         packer.string("capacity").unsigned_integer(worker->capacity);
-        packer.string("in_flight").unsigned_integer(worker->in_flight);
+        pack_calls_of(packer, *worker, now_);
         packer.string("completed").unsigned_integer(worker->completed);
         packer.string("errors").unsigned_integer(worker->errors);
         packer.string("uptime").unsigned_integer(microseconds(now_ - worker->registered) / 1000);

@@ -41,12 +41,14 @@ constexpr std::array worker_columns{
     Column{"errors_per_s", "ERR/S", Unit::per_second, 6, 3, Alarm::error},
     Column{"in_flight", "IN FLIGHT", Unit::count, 9, 4},
     Column{"capacity", "CAPACITY", Unit::count, 8, 5},
-    Column{"errors", "ERRORS", Unit::count, 6, 8, Alarm::error},
-    Column{"completed", "DONE", Unit::count, 6, 9},
-    Column{"uptime_ms", "UPTIME", Unit::milliseconds, 6, 7},
-    Column{"state", "STATE", Unit::text, 8, 6},
-    Column{"address", "ADDRESS", Unit::text, 15, 10},
-    Column{"services", "SERVICES", Unit::text, 12, 11},
+    Column{"abandoned", "STUCK", Unit::count, 5, 6, Alarm::warning},
+    Column{"oldest_us", "OLDEST", Unit::microseconds, 6, 9},
+    Column{"errors", "ERRORS", Unit::count, 6, 10, Alarm::error},
+    Column{"completed", "DONE", Unit::count, 6, 11},
+    Column{"uptime_ms", "UPTIME", Unit::milliseconds, 6, 8},
+    Column{"state", "STATE", Unit::text, 8, 7},
+    Column{"address", "ADDRESS", Unit::text, 15, 12},
+    Column{"services", "SERVICES", Unit::text, 12, 13},
 };
 constexpr std::array client_columns{
     Column{"name", "NAME", Unit::text, 12, 0},
@@ -189,12 +191,12 @@ std::string joined(const std::vector<std::string>& words) {
 
 void add_workers(std::vector<Row>& rows, const Period& period) {
     for (const auto& [id, worker] : period.now().workers)
-        rows.push_back({text_cell(worker.name), id,
-                        cell(period.rate(&Snapshot::workers, id, worker, &WorkerFigures::completed)),
-                        cell(period.rate(&Snapshot::workers, id, worker, &WorkerFigures::errors)),
-                        cell(worker.in_flight), cell(worker.capacity), cell(worker.errors), cell(worker.completed),
-                        cell(worker.uptime_ms), std::string{worker.draining ? "draining" : "serving"},
-                        text_cell(worker.address), text_cell(joined(worker.services))});
+        rows.push_back(
+            {text_cell(worker.name), id, cell(period.rate(&Snapshot::workers, id, worker, &WorkerFigures::completed)),
+             cell(period.rate(&Snapshot::workers, id, worker, &WorkerFigures::errors)), cell(worker.in_flight),
+             cell(worker.capacity), cell(worker.abandoned), cell(worker.oldest_us), cell(worker.errors),
+             cell(worker.completed), cell(worker.uptime_ms), std::string{worker.draining ? "draining" : "serving"},
+             text_cell(worker.address), text_cell(joined(worker.services))});
 }
 
 void add_clients(std::vector<Row>& rows, const Period& period) {

@@ -34,6 +34,8 @@ WorkerFigures read_worker(const Entry& entry) {
             .services = entry.get<std::vector<std::string>>("services"),
             .capacity = figure(entry, "capacity"),
             .in_flight = figure(entry, "in_flight"),
+            .abandoned = figure(entry, "abandoned"),
+            .oldest_us = figure(entry, "oldest_us"),
             .completed = figure(entry, "completed"),
             .errors = figure(entry, "errors"),
             .uptime_ms = figure(entry, "uptime"),

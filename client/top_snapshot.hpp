@@ -48,6 +48,8 @@ struct WorkerFigures {
     std::vector<std::string> services;
     Figure capacity;
     Figure in_flight;
+    Figure abandoned;  ///< of those in flight: their callers have had their outcome
+    Figure oldest_us;  ///< age of the oldest in flight
     Figure completed;
     Figure errors;
     Figure uptime_ms;

@@ -122,10 +122,31 @@ TEST_CASE("rpc.workers lists workers, the oldest first") {
     const auto workers = world.client.asks("rpc.workers").result;
     REQUIRE(workers.size() == 2);
     CHECK(workers[0] == json::parse(R"({"id": "brok-1", "name": "worker-a", "address": "tcp://10.0.0.7:1234",
-        "services": ["EchoUtil"], "capacity": 3, "in_flight": 1, "completed": 2, "errors": 1, "uptime": 1234,
-        "draining": false})"));
+        "services": ["EchoUtil"], "capacity": 3, "in_flight": 1, "abandoned": 0, "oldest_us": 1234000, "completed": 2,
+        "errors": 1, "uptime": 1234, "draining": false})"));
     CHECK(workers[1]["draining"] == true);
     CHECK(workers[1]["services"] == json::array({"S"}));
+    CHECK(workers[1]["oldest_us"] == 0);
+}
+
+TEST_CASE("a stuck handler shows in rpc.workers: its call is abandoned, and the oldest there") {
+    World world;
+    RequestOptions options;
+    options.timeout_ms = 100;
+    world.client.request(1, "EchoUtil.Add", no_params, options);
+    world.passes(50ms);
+    world.client.request(2, "EchoUtil.Add");
+    world.passes(150ms);
+    CHECK(world.client.answer().code() == "DEADLINE_EXCEEDED");
+    const auto shown = [&world] { return world.client.asks("rpc.workers").result[0]; };
+    CHECK(shown()["in_flight"] == 2);
+    CHECK(shown()["abandoned"] == 1);
+    CHECK(shown()["oldest_us"] == 200'000);
+    const auto calls = world.worker.calls();
+    world.worker.answers(calls[0], 1);
+    CHECK(shown()["in_flight"] == 1);
+    CHECK(shown()["abandoned"] == 0);
+    CHECK(shown()["oldest_us"] == 150'000);
 }
 
 TEST_CASE("rpc.calls lists what is in flight or queued, the oldest first") {

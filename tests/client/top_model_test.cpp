@@ -98,6 +98,8 @@ TEST_CASE("workers and clients are found again by their ids") {
     const auto workers = table_of(View::workers);
     CHECK(at(workers, "w1", "calls_per_s") == Cell{50.0});
     CHECK(at(workers, "w1", "state") == Cell{"draining"});
+    CHECK(at(workers, "w1", "abandoned") == count(1));
+    CHECK(at(workers, "w1", "oldest_us") == count(95'000'000));
     CHECK(at(workers, "w1", "services") == Cell{"Echo, Disk"});
     const auto clients = table_of(View::clients);
     CHECK(at(clients, "shop", "calls_per_s") == Cell{25.0});

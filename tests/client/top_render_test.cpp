@@ -106,7 +106,13 @@ TEST_CASE("a wider screen has more columns") {
     CHECK(lines[3].find("LAST ERROR") != std::string::npos);
     CHECK(lines[4].find("INTERNAL: bad") != std::string::npos);
     CHECK(lines[3].find("ITEMS/S") != std::string::npos);
-    CHECK(screen(busy(), showing(View::workers), 130)[4].find("10.0.0.1:4000") != std::string::npos);
+    CHECK(screen(busy(), showing(View::workers), 140)[4].find("10.0.0.1:4000") != std::string::npos);
+}
+
+TEST_CASE("a worker with stuck handlers is seen on a screen of 80 columns, as a warning") {
+    const auto rows = render_screen(busy(), showing(View::workers), 80, 24).lines;
+    CHECK(text_of(rows[3]).find("STUCK") != std::string::npos);
+    CHECK(std::ranges::any_of(rows[4], [](const auto& part) { return part.style == Style::warning; }));
 }
 
 TEST_CASE("no line is wider than the screen, and none too many") {

@@ -27,8 +27,8 @@ inline Snapshot busy_snapshot() {
                          {"name": "Disk", "workers": 2, "queued": 7, "in_flight": 1, "methods": [
                             {"name": "Read", "calls": 50, "errors": 0}]}])",
                      R"([{"id": "a-1", "name": "w1", "address": "10.0.0.1:4000", "services": ["Echo", "Disk"],
-                          "capacity": 8, "in_flight": 3, "completed": 160, "errors": 15, "uptime": 61000,
-                          "draining": true}])",
+                          "capacity": 8, "in_flight": 3, "abandoned": 1, "oldest_us": 95000000, "completed": 160,
+                          "errors": 15, "uptime": 61000, "draining": true}])",
                      R"({"broker": "a", "version": "1.2", "uptime_ms": 10000, "calls_accepted": 1000,
                          "calls_refused": 1, "calls_queued": 7, "places_taken": 3, "clients": 2,
                          "methods": {"Echo.Count": {"calls": 100, "errors": 5, "queued": 0, "in_flight": 2, "items": 40,

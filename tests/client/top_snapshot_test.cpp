@@ -24,6 +24,8 @@ TEST_CASE("a snapshot has the broker, its services, methods, workers and clients
     CHECK(worker.name == "w1");
     CHECK(worker.services.size() == 2);
     CHECK(worker.capacity == 8U);
+    CHECK(worker.abandoned == 1U);
+    CHECK(worker.oldest_us == 95'000'000U);
     CHECK(worker.uptime_ms == 61000U);
     CHECK(worker.draining);
     CHECK(snapshot.client_list.at("c1").name == "shop");

@@ -8,7 +8,7 @@ METHOD = {"name": str, "params": list, "result": str, "doc": str, "idempotent": 
           "errors": int}
 SERVICE = {"name": str, "workers": int, "queued": int, "in_flight": int, "methods": list}
 WORKER = {"id": str, "name": str, "address": str, "services": list, "capacity": int, "in_flight": int,
-          "completed": int, "errors": int, "uptime": int, "draining": bool}
+          "abandoned": int, "oldest_us": int, "completed": int, "errors": int, "uptime": int, "draining": bool}
 CALL = {"id": int, "method": str, "client": str, "worker": str, "age_us": int, "state": str}
 
 
