@@ -132,7 +132,7 @@ private:
     void call() {
         ++made_;
         client_.async_call<int>("EchoUtil.CountString", text).then([this](const Result<int>& result) {
-            if (!result) ++failed_;
+            if (!result && failed_++ == 0) std::cerr << "room_peers: " << result.error().what() << "\n";
             if (!stopping_) call();
             ++ended_;
         });
