@@ -47,7 +47,7 @@ struct Number {
 };
 
 std::optional<Number> read_number(std::string_view text) {
-    constexpr std::size_t max_digits = 18;
+    constexpr std::size_t max_digits = 19;  // so many has the largest value that is taken, and no overflow
     Number number;
     std::size_t at = 0;
     std::size_t digits = 0;

@@ -19,7 +19,7 @@ TEST_CASE("durations are a number and a unit") {
 
 TEST_CASE("what is no duration is named, with what would be right") {
     for (const auto* text : {"", "5", "s", "5 s", "-5s", "+5s", "5S", "5sec", ".5s", "5.s", "1.2.3s", "1e3s", "0x1s",
-                             " 5s", "5s ", "1m30s", "1234567890123456789s"}) {
+                             " 5s", "5s ", "1m30s", "12345678901234567890s"}) {
         const auto parsed = parse_duration(text);
         INFO(text);
         REQUIRE_FALSE(parsed);
@@ -78,6 +78,8 @@ TEST_CASE("sizes are written in the largest unit that divides them") {
 }
 
 TEST_CASE("what was written is read again") {
+    CHECK(*parse_size(format_size(5'111'111'111'111'112'000)) == 5'111'111'111'111'112'000);
+    CHECK(*parse_size("9223372036854775807B") == 9'223'372'036'854'775'807);
     for (const auto* text : {"250ms", "5s", "2m", "24h", "7us"}) CHECK(format_duration(*parse_duration(text)) == text);
     for (const auto* text : {"512B", "64KiB", "16MiB", "1GiB"}) CHECK(format_size(*parse_size(text)) == text);
 }
