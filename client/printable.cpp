@@ -14,14 +14,15 @@ namespace {
 using Range = std::pair<std::uint32_t, std::uint32_t>;
 
 // Unicode's combining marks and format characters, as far as they are met in names.
-constexpr std::array<Range, 8> without_width{{{0x0300, 0x036f},
+constexpr std::array<Range, 7> without_width{{{0x0300, 0x036f},
                                               {0x0483, 0x0489},
                                               {0x0591, 0x05bd},
                                               {0x064b, 0x065f},
-                                              {0x200b, 0x200f},
-                                              {0x202a, 0x202e},
+                                              {0x200b, 0x200d},
                                               {0x20d0, 0x20ff},
                                               {0xfe00, 0xfe0f}}};
+// Those that turn the direction of writing, and so can make a text look like another one.
+constexpr std::array<Range, 4> turning{{{0x061c, 0x061c}, {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2066, 0x2069}}};
 // East Asian wide and fullwidth characters, and pictures.
 constexpr std::array<Range, 9> of_two_cells{{{0x1100, 0x115f},
                                              {0x2e80, 0x303e},
@@ -64,11 +65,10 @@ void append_escaped(std::string& out, unsigned char byte) {
     ((out += "\\x") += hex[byte >> 4]) += hex[byte & 15];
 }
 
-/// Control characters of C0 and C1, and DEL.
+/// Control characters of C0 and C1, DEL, and Unicode's of direction.
 bool is_control(std::string_view character) {
-    const auto first = static_cast<unsigned char>(character[0]);
-    if (character.size() == 1) return first < 0x20 || first == 0x7f;
-    return first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
+    const auto point = code_point(character);
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || is_in(turning, point);
 }
 
 }  // namespace

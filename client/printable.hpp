@@ -7,7 +7,8 @@
 
 namespace rpcbroker {
 
-/// `text` on one line: control characters and what is not UTF-8 escaped, so that nobody moves a terminal's cursor.
+/// `text` on one line: control characters (those of the direction of writing, too) and what is not UTF-8 escaped, so that
+/// nobody moves a terminal's cursor or makes a text look like another one.
 std::string printable(std::string_view text);
 
 /// How many cells of a terminal `text` takes; it is printable() already. Wide characters take two, combining ones none.

@@ -11,6 +11,13 @@ TEST_CASE("control characters and what is not UTF-8 are escaped") {
     CHECK(printable("\xff\xc2\x9b\xe2\x82") == "\\xff\\xc2\\x9b\\xe2\\x82");
 }
 
+TEST_CASE("what turns the direction of writing is escaped") {
+    CHECK(printable("a\u202eb\u202c") == "a\\xe2\\x80\\xaeb\\xe2\\x80\\xac");
+    for (const auto* text : {"\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069"})
+        CHECK(printable(text).starts_with("\\x"));
+    for (const auto* text : {"\u05d0\u05d1", "\u200d", "\u2010", "\u2065", "\u206a"}) CHECK(printable(text) == text);
+}
+
 TEST_CASE("a text is measured in cells of a terminal") {
     CHECK(cells_of("") == 0);
     CHECK(cells_of("abc") == 3);
