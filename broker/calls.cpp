@@ -192,8 +192,9 @@ Call* BrokerCore::next_uneven(Group& group) {
     return nullptr;
 }
 
+/// Null when the queue is empty.
 Call* BrokerCore::take_first(FairQueue& queue) {
-    count_waiting(*queue.first(), false);
+    if (const Call* first = queue.first()) count_waiting(*first, false);
     return queue.pop();
 }
 

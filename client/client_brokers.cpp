@@ -141,7 +141,7 @@ void ClientSession::lose(BrokerIndex broker, const std::string& reason, TimePoin
     auto all = calls_.numbers();
     std::sort(all.begin(), all.end());
     for (const CallId id : all) {
-        Call& call = *calls_.find(id);
+        Call& call = calls_.at(id);
         if (call.sent && call.broker == broker) end_lost(id, call, reason, now);
     }
     Link& link = links_[broker];
@@ -159,7 +159,7 @@ void ClientSession::take_back_unsent(BrokerIndex broker) {
         while (reader.next(message) == BodyReader::Step::message) {
             const CallId* id = message.type == MessageType::request ? msgids_.find(message.msgid) : nullptr;
             if (!id) continue;
-            Call& call = *calls_.find(*id);
+            Call& call = calls_.at(*id);
             keep(call, std::string{message.bytes});
             take_back(*id, call);
         }

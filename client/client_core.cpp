@@ -75,7 +75,7 @@ CallId ClientSession::start(const NewCall& request, TimePoint now) {
     } else {
         retry_budget_ = std::min(retry_budget_ + 1, most_retry_budget);
         encode(request, timeout);
-        Call& call = *calls_.find(id);
+        Call& call = calls_.at(id);
         call.timer = deadlines_.add(call.deadline, id);
         place(id, call, encoded_, now);
     }
@@ -197,7 +197,7 @@ void ClientSession::dispatch(CallId id, Call& call, TimePoint now) {
 void ClientSession::dispatch_waiting(TimePoint now) {
     for (auto next = waiting_.begin(); next != waiting_.end();) {
         const CallId id = *next++;
-        dispatch(id, *calls_.find(id), now);
+        dispatch(id, calls_.at(id), now);
     }
 }
 
@@ -275,7 +275,7 @@ void ClientSession::on_call_deadline(CallId id, Call& call, TimePoint now) {
 }
 
 void ClientSession::end(CallId id, Result<RawReply> reply) {
-    Call& call = *calls_.find(id);
+    Call& call = calls_.at(id);
     deadlines_.remove(call.timer);
     release(call);
     waiting_.erase(id);

@@ -80,7 +80,7 @@ void ClientSession::on_message(BrokerIndex broker, const MessageView& message, T
 /// The call under way there that a message is about; 0, and it is counted, when there is none.
 CallId ClientSession::find_running(BrokerIndex broker, std::uint32_t msgid) noexcept {
     const CallId* found = msgids_.find(msgid);
-    if (found && calls_.find(*found)->broker == broker) return *found;
+    if (found && calls_.at(*found).broker == broker) return *found;
     ++counters_.unknown_responses;
     return 0;
 }
@@ -95,7 +95,7 @@ void ClientSession::on_response(BrokerIndex broker, const MessageView& message, 
 void ClientSession::on_stream_item(BrokerIndex broker, const MessageView& message) {
     const CallId id = find_running(broker, message.msgid);
     if (id == 0) return;
-    Call& call = *calls_.find(id);
+    Call& call = calls_.at(id);
     if (!call.stream) {
         ++counters_.unexpected_messages;
     } else if (call.credit == 0) {
@@ -144,7 +144,7 @@ void ClientSession::on_hello_refused(BrokerIndex broker, std::string_view error)
     link.refusal = refusal.code();
     if (!every_broker_refuses()) return;
     const auto waiting = waiting_;
-    for (const CallId id : waiting) end(id, refused_error(calls_.find(id)->may_have_run));
+    for (const CallId id : waiting) end(id, refused_error(calls_.at(id).may_have_run));
 }
 
 void ClientSession::on_notification(BrokerIndex broker, const MessageView& message, TimePoint now) {

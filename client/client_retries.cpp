@@ -30,7 +30,7 @@ bool ClientSession::may_be_tried_again(const Call& call, const Error& error) noe
 
 /// An attempt ended with an error: so does the call, or it is tried again.
 void ClientSession::fail(CallId id, Error error, TimePoint now) {
-    Call& call = *calls_.find(id);
+    Call& call = calls_.at(id);
     if (try_again(id, call, error, now)) return;
     // "no" is said of the last attempt; what counts is whether any of them may have run.
     if (call.may_have_run && error.ran() == Ran::no) error.set_ran(Ran::maybe);

@@ -30,6 +30,9 @@ public:
         return found.number == number ? &found.value : nullptr;
     }
 
+    /// What is held under this number. There must be something.
+    [[nodiscard]] T& at(Number number) noexcept { return place(number).value; }
+
     void erase(Number number) noexcept {
         if (!find(number)) return;
         place(number) = {};

@@ -1,11 +1,11 @@
 #include "client/parameters.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <istream>
-#include <iterator>
 
 #include <rpcbroker/pack.hpp>
 
@@ -18,7 +18,10 @@ namespace {
 Error usage(std::string problem) { return Error{Code::invalid_argument, std::move(problem)}; }
 
 Result<std::string> read_all(std::istream& input, const std::string& name) {
-    std::string content{std::istreambuf_iterator<char>{input}, {}};
+    std::string content;
+    std::array<char, 4096> part{};
+    while (input.read(part.data(), part.size()) || input.gcount() > 0)
+        content.append(part.data(), static_cast<std::size_t>(input.gcount()));
     if (input.bad()) return usage(name + ": cannot be read");
     return content;
 }

@@ -135,19 +135,20 @@ Outgoing& Outbox::append(Queue& queue, std::string_view envelope) {
 }
 
 void Outbox::settle() {
-    if (!std::exchange(open_, false)) return;
-    Queue& queue = *find(open_peer_);
-    Outgoing& body = queue.bodies.back();
+    Queue* queue = std::exchange(open_, false) ? find(open_peer_) : nullptr;
+    if (!queue) return;
+    Outgoing& body = queue->bodies.back();
     if (body.messages > 1 && body.bytes.size() > batch_bytes) {
-        split(queue);
+        split(*queue);
     } else {
-        count(queue, body, body.bytes.size() - body.counted);
+        count(*queue, body, body.bytes.size() - body.counted);
     }
 }
 
 std::size_t Outbox::open_bytes() const noexcept {
-    if (!open_) return 0;
-    const Outgoing& body = find(open_peer_)->bodies.back();
+    const Queue* queue = open_ ? find(open_peer_) : nullptr;
+    if (!queue) return 0;
+    const Outgoing& body = queue->bodies.back();
     return body.bytes.size() - body.counted;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdint>
@@ -93,7 +94,8 @@ void Poller::add(Router& router) {
 
 void Poller::add(Dealer& dealer) {
     state_->dealers.push_back(&dealer.state());
-    state_->descriptors.insert(state_->descriptors.begin(), 2, pollfd{-1, POLLIN, 0});  // follow_links sets them
+    constexpr std::array<pollfd, 2> unset{pollfd{-1, POLLIN, 0}, pollfd{-1, POLLIN, 0}};  // follow_links sets them
+    state_->descriptors.insert(state_->descriptors.begin(), unset.begin(), unset.end());
 }
 
 void Poller::add(Wakeup& wakeup) { state_->add(wakeup.descriptor()); }

@@ -19,6 +19,7 @@ TEST_CASE("numbers ascend, find what they were given for, and find nothing once 
     table.erase(0);
     CHECK_FALSE(table.find(a));
     CHECK(*table.find(b) == "b");
+    CHECK(table.at(b) == "b");
     CHECK(table.size() == 1);
     CHECK(table.numbers() == std::vector<std::uint64_t>{b});
 }
