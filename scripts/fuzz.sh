@@ -63,13 +63,18 @@ fuzz_all() {
     rm -f "$fuzz"/*.status
     for target in "$@"; do
         [ "$(jobs -rp | wc -l)" -lt "$jobs" ] || wait -n || true
-        { run_target "$target" "$seconds" && echo 0 || echo 1; } >"$fuzz/$target.status" &
+        {
+            SECONDS=0
+            run_target "$target" "$seconds" && status=0 || status=1
+            echo "$status $SECONDS" >"$fuzz/$target.status"
+        } &
     done
     wait
-    local found=0
+    local found=0 status took
     for target in "$@"; do
-        report "$target" "$seconds" "$(cat "$fuzz/$target.status")"
-        [ "$(cat "$fuzz/$target.status")" -eq 0 ] || found=1
+        read -r status took <"$fuzz/$target.status"
+        report "$target" "$took" "$status"
+        [ "$status" -eq 0 ] || found=1
     done
     return "$found"
 }

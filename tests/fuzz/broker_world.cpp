@@ -154,7 +154,7 @@ void WorkerPeer::note(const MessageView& message) {
     if (message.method == "rpc.return") return note_return(message);
 }
 
-/// What it will be once it is answered; of several under one msgid, the latest.
+/// What it is if it is not refused.
 void WorkerPeer::note_registration(const MessageView& message) {
     auto registration = broker::read_registration(message.params);
     if (!registration) return;
@@ -162,6 +162,7 @@ void WorkerPeer::note_registration(const MessageView& message) {
         for (const auto& method : service.methods) world_->idempotent_methods_ |= method.idempotent;
     if (world_->idempotent_methods_)
         for (auto& asked : world_->asked_) asked.once = false;
+    before_ = std::max(before_, capacity_);
     capacity_ = registration->capacity;
     most_ = std::max(most_, capacity_);
     takes_batches_ = takes_batches_ || registration->batch;
@@ -228,6 +229,12 @@ void WorkerPeer::check(const MessageView& message) {
 }
 
 void WorkerPeer::check_answer(const MessageView& message) {
+    if (read_error_object(message.error)) {  // nothing has changed, if it was a registration
+        capacity_ = std::max(capacity_, before_);
+        most_ = std::max(most_, capacity_);
+        return;
+    }
+    before_ = 0;
     Unpacker in(message.result);
     const auto size = in.take_map().value_or(0);
     for (std::uint32_t i = 0; i < size; ++i) {

@@ -101,6 +101,7 @@ private:
     std::set<std::uint32_t> guessed_;                 ///< msgids that it spoke of before it had such a call
     std::string worker_id_;
     std::uint32_t capacity_ = 0;
+    std::uint32_t before_ = 0;    ///< the largest before registrations that were not answered yet
     std::uint32_t most_ = 0;      ///< the largest capacity since its last body
     bool takes_batches_ = false;  ///< it asked for them once
     bool left_ = false;
