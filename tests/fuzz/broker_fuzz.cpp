@@ -100,7 +100,8 @@ private:
     }
 
     void notify(ClientPeer& client) {
-        append_notification(client.draft, any_method(), world_.numbered_params(), any_options());
+        const auto method = any_method();
+        append_notification(client.draft, method, world_.numbered_params(), any_options());
         send(client);
     }
 
@@ -109,7 +110,9 @@ private:
         if (++large_ > 3) return;
         std::string params;
         Packer(params).array(1).binary(std::string(70'000, 'x'));
-        append_request(client.draft, in_.byte(), any_method(), params, any_options());
+        const auto msgid = in_.byte();
+        const auto method = any_method();
+        append_request(client.draft, msgid, method, params, any_options());
         send(client);
     }
 
@@ -164,7 +167,7 @@ private:
         case 6: return give_back(worker);
         case 7: return item(worker);
         case 8: append_notification(worker.draft, "rpc.leave", "\x90"); return send(worker);
-        case 9: append_error(worker.draft, any_call(worker), any_error(in_)); return send(worker);
+        case 9: return fail(worker);
         case 10: return fail_strangely(worker);
         default: return answer(worker);
         }
@@ -200,6 +203,12 @@ private:
         std::string value;
         append_result_value(value);
         for (auto count = in_.pick(4) + 1; count > 0; --count) append_stream_item(worker.draft, msgid, value);
+        send(worker);
+    }
+
+    void fail(WorkerPeer& worker) {
+        const auto msgid = any_call(worker);
+        append_error(worker.draft, msgid, any_error(in_));
         send(worker);
     }
 
@@ -244,7 +253,10 @@ private:
         packer.string("heartbeat").boolean((which & 2U) != 0).string("capacity").unsigned_integer(in_.byte() % 8);
         packer.string("services").array((which & 4U) ? 2 : 1);
         append_service(packer, "S", which >> 3);
-        if (which & 4U) append_service(packer, in_.byte() % 4 ? "T" : in_.text(6), in_.byte());
+        if (which & 4U) {
+            const auto name = in_.byte() % 4 ? "T" : in_.text(6);
+            append_service(packer, name, in_.byte());
+        }
         append_request(worker.draft, 7, "rpc.register", params);
         send(worker);
     }

@@ -390,21 +390,51 @@ void BrokerWorld::settle() {
     pass(limits().max_timeout + limits().restart_grace + 1s);
     require(core_.idle() && core_.queued_bytes() == 0, "calls are left after their time");
     for (const auto& peer : clients_) require(!peer->connected || !peer->waits(), "a question was never answered");
+    check_places();
     check_stats();
+}
+
+/// What the broker answers one who is nobody else.
+template <class Check>
+void BrokerWorld::ask(std::string_view method, const Check& check) {
+    std::string request;
+    append_request(request, 1, method, "\x90");
+    Body body(std::move(request));
+    const PeerId watcher{most_clients, 1};
+    core_.on_frontend(watcher, {}, body, now_);
+    const Outgoing* answer = core_.to_clients().front(watcher);
+    require(answer != nullptr, "the service rpc does not answer");
+    for_each_message(*answer, [&](const MessageView& message) { check(message.result); });
+    core_.to_clients().pop_front(watcher);
+}
+
+/// A place is taken at a worker for each call that it has, and for no other.
+void BrokerWorld::check_places() {
+    ask("rpc.workers", [&](std::string_view shown) {
+        Unpacker in(shown);
+        for (auto left = in.take_array().value_or(0); left > 0; --left) check_places(in.take_value().value_or(""));
+    });
+}
+
+void BrokerWorld::check_places(std::string_view shown) {
+    std::string_view id;
+    std::optional<std::uint64_t> in_flight;
+    Unpacker in(shown);
+    for (auto left = in.take_map().value_or(0); left > 0; --left) {
+        const auto key = in.take_string();
+        Unpacker value(in.take_value().value_or(""));
+        if (key == "id") id = value.take_string().value_or("");
+        if (key == "in_flight") in_flight = value.take_unsigned();
+    }
+    for (const auto& worker : workers_)
+        if (worker->counts() && worker->worker_id() == id)
+            require(in_flight == worker->calls().size(), "places are taken that are no calls', or the other way round");
 }
 
 /// With all workers gone, the broker holds nothing any more.
 void BrokerWorld::check_stats() {
     for (auto& peer : workers_) peer->close();
-    std::string request;
-    append_request(request, 1, "rpc.stats", "\x90");
-    Body body(std::move(request));
-    const PeerId watcher{most_clients, 1};
-    core_.on_frontend(watcher, {}, body, now_);
-    const Outgoing* answer = core_.to_clients().front(watcher);
-    require(answer != nullptr, "rpc.stats was not answered");
-    for_each_message(*answer, [&](const MessageView& message) { check_gauges(message.result); });
-    core_.to_clients().pop_front(watcher);
+    ask("rpc.stats", [&](std::string_view stats) { check_gauges(stats); });
 }
 
 void BrokerWorld::check_gauges(std::string_view stats) {

@@ -79,7 +79,10 @@ public:
 
     /// Calls that it has, and knows of, in the order in which they came.
     [[nodiscard]] const std::vector<std::uint32_t>& calls() const noexcept { return calls_; }
+
     [[nodiscard]] const std::string& worker_id() const noexcept { return worker_id_; }
+    /// Whether the broker must have as many places of it taken as it has calls().
+    [[nodiscard]] bool counts() const noexcept { return connected && guessed_.empty(); }
 
 private:
     void note(const MessageView& message);
@@ -145,6 +148,10 @@ private:
     void deliver();
     template <class Some>
     void deliver(Outbox& outbox, std::vector<std::unique_ptr<Some>>& peers);
+    template <class Check>
+    void ask(std::string_view method, const Check& check);
+    void check_places();
+    void check_places(std::string_view shown);
     void check_stats();
     void check_gauges(std::string_view stats);
 

@@ -66,7 +66,8 @@ public:
 
     void run() {
         for (int steps = 0; steps < 200 && !in_.empty(); ++steps) {
-            step(in_.byte(), static_cast<BrokerIndex>(in_.pick(options_.brokers.size())));
+            const auto what = in_.byte();
+            step(what, static_cast<BrokerIndex>(in_.pick(options_.brokers.size())));
             after_step();
         }
         settle();
@@ -258,7 +259,8 @@ private:
     }
 
     void fail(BrokerIndex broker) {
-        append_error(drafts_[broker], any_msgid(broker), any_error(in_));
+        const auto msgid = any_msgid(broker);
+        append_error(drafts_[broker], msgid, any_error(in_));
         send(broker);
     }
 

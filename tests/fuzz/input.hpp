@@ -1,7 +1,8 @@
 // What the fuzz programs share: an input read as a program of steps, and what must hold said so that it is found.
 //
 // Every byte of an input means something wherever it stands, and one that is missing is 0: so a mutation of an input is
-// nearly the same program, and the fuzzer keeps what it has learnt.
+// nearly the same program, and the fuzzer keeps what it has learnt. Two bytes are never taken in the arguments of one call: the
+// order would be the compiler's, and an input another program in another build.
 #pragma once
 
 #include <algorithm>
@@ -48,7 +49,8 @@ public:
     std::uint64_t number() noexcept;
     /// At most `most` bytes, as they stand.
     std::string_view text(std::size_t most) noexcept {
-        const auto size = std::min(pick(most + 1), rest_.size());
+        const auto wanted = pick(most + 1);  // before the rest is looked at
+        const auto size = std::min(wanted, rest_.size());
         const auto taken = rest_.substr(0, size);
         rest_.remove_prefix(size);
         return taken;

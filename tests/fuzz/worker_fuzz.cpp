@@ -198,8 +198,14 @@ private:
         std::string params;
         Packer(params).array(1);
         append_value(params, in_);
-        append_request(draft_, in_.byte() % 16U, in_.byte() % 2 ? "S.m" : "S.i", params, any_options());
+        append_any_request(params);
         send();
+    }
+
+    void append_any_request(std::string_view params) {
+        const auto msgid = in_.byte() % 16U;
+        const auto* method = in_.byte() % 2 ? "S.m" : "S.i";
+        append_request(draft_, msgid, method, params, any_options());
     }
 
     /// Which the broker does not keep, so that it cannot be given back.
@@ -207,7 +213,7 @@ private:
         if (++large_ > 3) return;
         std::string params;
         Packer(params).array(1).binary(std::string(70'000, 'x'));
-        append_request(draft_, in_.byte() % 16U, in_.byte() % 2 ? "S.m" : "S.i", params, any_options());
+        append_any_request(params);
         send();
     }
 
