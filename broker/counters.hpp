@@ -13,7 +13,6 @@ enum class Counter : std::uint8_t {
     calls_answered,         // of them: results and errors of workers passed on (or swallowed, one-way)
     calls_failed,           // of them: ended by the broker itself
     calls_too_late,         // of calls_failed: their turn left too little time for what they take
-    calls_displaced,        // of calls_failed: they made room for calls of clients with fewer
     calls_orphaned,         // of calls_accepted: their client went
     calls_refused,          // requests that were answered at once and never got in
     calls_refused_by_wait,  // of them: their turn would have come too late
@@ -46,7 +45,6 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::
     "calls_answered",
     "calls_failed",
     "calls_too_late",
-    "calls_displaced",
     "calls_orphaned",
     "calls_refused",
     "calls_refused_by_wait",
