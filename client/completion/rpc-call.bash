@@ -22,7 +22,7 @@ _rpc_words() {
 
 # Sets takes: for each flag of the program what it takes, "" for a switch.
 _rpc_flags() {
-    local line flag='^ +(-h,)?(--[a-z-]+)( ([A-Z=]+))?( |$)'
+    local line flag='^ +(-h,)?(--[a-z-]+)( ([A-Z=:]+))?( |$)'
     takes=()
     while IFS= read -r line; do
         [[ $line =~ $flag ]] && takes[${BASH_REMATCH[2]}]=${BASH_REMATCH[4]}
@@ -70,7 +70,7 @@ _rpc_offer() {
 
 _rpc_offer_methods() {
     local names
-    mapfile -t names < <(RPC_LOG_LEVEL=off "$program" "${where[@]}" --timeout 300ms --names 2>/dev/null)
+    mapfile -t names < <(RPC_LOG_LEVEL=off "${program/%rpc-bench/rpc-call}" "${where[@]}" --timeout 300ms --names 2>/dev/null)
     _rpc_offer "${names[@]}"
     [[ -n $current ]] && _rpc_offer rpc.{calls,describe,drain,ping,services,stats,workers}
 }
@@ -89,6 +89,9 @@ _rpc_offer_value() {
     case $flag in
         --log-level) _rpc_offer trace debug info warn error off ;;
         --log-format) _rpc_offer text json ;;
+        --shape) _rpc_offer latency pipelined clients payload mixed all ;;
+        --format) _rpc_offer text json csv ;;
+        --transport) _rpc_offer tcp ipc ;;
         --view) _rpc_offer services methods workers clients ;;
         --sort) _rpc_offer $("$program" --help 2>/dev/null | sed -n "s/^ *$view: //p" | tr -d ,) ;;
         --describe) _rpc_offer_methods ;;
@@ -109,7 +112,7 @@ _rpc_program() {
         _rpc_offer "${!takes[@]}"
     elif [[ $current == @* ]]; then
         _rpc_offer_files @ "${current#@}"
-    elif [[ ${program##*/} == rpc-call && ${#arguments[@]} == 0 ]]; then
+    elif [[ ${program##*/} == rpc-@(call|bench) && ${#arguments[@]} == 0 ]]; then
         _rpc_offer_methods
     fi
     # bash replaces only what follows the last : or =, which it breaks words at; at @, too, but that it replaces as well.
@@ -121,4 +124,4 @@ _rpc_program() {
     COMPREPLY=("${replies[@]#"$before"}")
 }
 
-complete -F _rpc_program rpc-broker rpc-worker rpc-call rpc-top
+complete -F _rpc_program rpc-broker rpc-worker rpc-call rpc-top rpc-bench

@@ -18,7 +18,7 @@
 
 namespace rpcbroker::test {
 
-/// Answers rpc.hello and rpc.heartbeat; "T.Echo" with its first parameter; "T.Options" with the map of options that the
+/// Answers rpc.hello, rpc.ping and rpc.heartbeat; "T.Echo" with its first parameter; "T.Options" with the map of options that the
 /// call came with; "T.Fail" with ABORTED; "T.Busy" twice with UNAVAILABLE, then with 3; everything else never. Streams,
 /// with credit: "T.Count" n items 1, 2, … n, and returns n; "T.Break" the same but for its end, which is ABORTED; "T.Never"
 /// the same without an end; "T.Flood" one item more than it may. Without `stream`, the first two are refused, and so is
@@ -97,6 +97,8 @@ private:
             std::string id;
             Packer{id}.array(1).string(endpoint_);
             append_notification(out, "rpc.heartbeat", id);
+        } else if (message.method == "rpc.ping") {
+            append_result(out, message.msgid, "\xa4pong");
         } else if (message.method == "T.Echo") {
             Unpacker params{message.params};
             params.take_array();

@@ -10,7 +10,7 @@ import time
 from rpckit import BIN, PATIENCE, ROOT, RpcTest, clean_environment, main
 
 SCRIPT = ROOT / "client/completion/rpc-call.bash"
-PROGRAMS = ("rpc-broker", "rpc-worker", "rpc-call", "rpc-top")
+PROGRAMS = ("rpc-broker", "rpc-worker", "rpc-call", "rpc-top", "rpc-bench")
 # As bash does it: it breaks words at these, too, and each of them (or a run of them) is a word.
 BREAKS = re.compile(r"([:=]+)")
 
@@ -52,7 +52,8 @@ class Flags(CompletionTest):
         self.assertEqual(self.complete("rpc-call", "--meta a=b --na"), ["--names"])
 
     def test_values_are_those_that_help_lists(self):
-        for program, flag in (("rpc-call", "--log-level"), ("rpc-call", "--log-format"), ("rpc-top", "--view")):
+        for program, flag in (("rpc-call", "--log-level"), ("rpc-call", "--log-format"), ("rpc-top", "--view"),
+                              ("rpc-bench", "--shape"), ("rpc-bench", "--format"), ("rpc-bench", "--transport")):
             with self.subTest(flag=flag):
                 text = " ".join(help_of(program).split())
                 listed = re.search(flag + r" WORD [^:]*: ((?:[a-z]+, )*[a-z]+ or [a-z]+)", text).group(1)
@@ -111,12 +112,14 @@ class Methods(CompletionTest):
         self.assertEqual(self.complete("rpc-call", "My", environment), ["My.Bank.Pay"])
         self.assertEqual(self.complete("rpc-call", "rpc.s", environment), ["rpc.services", "rpc.stats"])
         self.assertEqual(self.complete("rpc-call", "--describe Shop.S", environment), ["Shop.Sell"])
+        self.assertEqual(self.complete("rpc-bench", "--quiet Shop.B", environment), ["Shop.Buy", "Shop.BuyAgain"])
 
     def test_only_where_one_is_wanted(self):
         environment = clean_environment(RPC_BROKER=self.at.frontend)
         for typed in ("Shop.Buy ", "--list ", "--names ", "--describe Shop.Buy ", "--key "):
             with self.subTest(typed=typed):
                 self.assertEqual(self.complete("rpc-call", typed, environment), [])
+        self.assertEqual(self.complete("rpc-bench", "--mix ", environment), [])
 
     def test_names_of_strangers_are_not_run(self):
         with tempfile.TemporaryDirectory() as directory:
