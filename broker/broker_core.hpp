@@ -140,9 +140,6 @@ private:
                                              Body* alone);
     [[nodiscard]] std::optional<Error> check_request(std::string_view envelope, const MessageView& message) const;
     void describe(Call& call, std::string_view envelope, const MessageView& message) const;
-    [[nodiscard]] std::optional<Error> check_room(const Call& call, std::size_t bytes) const;
-    [[nodiscard]] std::optional<Error> check_wait(const Client& client, const Call& call);
-    [[nodiscard]] Duration handling_time(const Call& call) const noexcept;
     [[nodiscard]] std::optional<Error> find_pin(const MessageView& message, std::uint64_t& serial);
     Service* find_method(Client& client, const MessageView& message, Method*& method);
     void keep_request(Call& call, const MessageView& message, Body* alone);
@@ -152,6 +149,15 @@ private:
     void cancel(Client& client, const MessageView& message);
     void reply_error(PeerId peer, std::string_view envelope, std::optional<std::uint32_t> msgid, const Error& error);
 
+    // overload.cpp: who is let in when not all can be.
+    [[nodiscard]] std::optional<Error> check_wait(const Client& client, const Call& call);
+    [[nodiscard]] Duration handling_time(const Call& call) const noexcept;
+    [[nodiscard]] std::optional<Error> check_room(const Client& client, const Call& call, std::size_t bytes);
+    [[nodiscard]] bool plan_room(const Service& service, std::uint32_t client, std::size_t bytes);
+    [[nodiscard]] bool plan_bytes(std::uint32_t client, std::size_t bytes, std::size_t freed);
+    [[nodiscard]] Error no_room(const Service& service, std::string message, Ran ran = Ran::no) const;
+    void displace();
+
     // calls.cpp: where a call goes, and how it ends.
     void route(Call& call, Place place);
     void route_to(Call& call, Worker& worker, Place place);
@@ -159,6 +165,8 @@ private:
     void hold_without_method(Call& call, Place place);
     void enqueue(Call& call, FairQueue& queue, Place place, TimePoint until);
     void unqueue(Call& call) noexcept;
+    void begin_waiting(Call& call, Place place);
+    void stop_waiting(Call& call) noexcept;
     void count_waiting(const Call& call, bool enters) noexcept;
     void serve(Worker& worker);
     Call* next_for(Worker& worker);
@@ -256,6 +264,8 @@ private:
     std::size_t unanswered_ = 0;
     std::size_t waiting_ = 0;
     std::size_t queued_bytes_ = 0;
+    Shares shares_of_bytes_{Shares::Kind::bytes};   ///< of all waiting calls
+    std::vector<Call*> displaced_;                  ///< just now: those that a new call takes the room of
     std::vector<std::unique_ptr<Client>> clients_;  ///< by slot of the peer
     std::vector<std::unique_ptr<Worker>> workers_;  ///< by slot of the peer
     std::unordered_map<std::uint64_t, Worker*> workers_by_serial_;

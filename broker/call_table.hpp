@@ -10,6 +10,7 @@
 #include <rpcbroker/error.hpp>
 
 #include "broker/call_stream.hpp"
+#include "broker/shares.hpp"
 #include "common/body.hpp"
 #include "common/deadlines.hpp"
 #include "common/time.hpp"
@@ -68,6 +69,9 @@ struct Call {
     Call* previous = nullptr;
     FairQueue* queue = nullptr;
     std::uint32_t lane = 0;
+    // Among its client's waiting calls, of its service and of all.
+    ShareLink share_of_calls;
+    ShareLink share_of_bytes;
     // Neighbours among its client's calls.
     Call* client_next = nullptr;
     Call* client_previous = nullptr;

@@ -111,9 +111,24 @@ void BrokerCore::enqueue(Call& call, FairQueue& queue, Place place, TimePoint un
         queue.push_front(call.client_slot, call);
     else
         queue.push_back(call.client_slot, call);
-    count_waiting(call, true);
+    begin_waiting(call, place);
     deadlines_.remove(call.timer);
     call.timer = add_timer(Timer::call, until, call.index);
+}
+
+/// Of a call that is in a queue now. One that comes back is older than what its client has waiting.
+void BrokerCore::begin_waiting(Call& call, Place place) {
+    const auto age = place == Place::back ? Shares::Age::newest : Shares::Age::oldest;
+    call.service->shares.add(call, 1, age);
+    shares_of_bytes_.add(call, call.tail().size(), age);
+    count_waiting(call, true);
+}
+
+/// Of a call that is to leave its queue.
+void BrokerCore::stop_waiting(Call& call) noexcept {
+    call.service->shares.remove(call);
+    shares_of_bytes_.remove(call);
+    count_waiting(call, false);
 }
 
 void BrokerCore::count_waiting(const Call& call, bool enters) noexcept {
@@ -130,7 +145,7 @@ void BrokerCore::count_waiting(const Call& call, bool enters) noexcept {
 }
 
 void BrokerCore::unqueue(Call& call) noexcept {
-    count_waiting(call, false);
+    stop_waiting(call);
     call.queue->remove(call);
 }
 
@@ -194,7 +209,7 @@ Call* BrokerCore::next_uneven(Group& group) {
 
 /// Null when the queue is empty.
 Call* BrokerCore::take_first(FairQueue& queue) {
-    if (const Call* first = queue.first()) count_waiting(*first, false);
+    if (Call* first = queue.first()) stop_waiting(*first);
     return queue.pop();
 }
 

@@ -13,6 +13,7 @@ enum class Counter : std::uint8_t {
     calls_answered,         // of them: results and errors of workers passed on (or swallowed, one-way)
     calls_failed,           // of them: ended by the broker itself
     calls_too_late,         // of calls_failed: their turn left too little time for what they take
+    calls_displaced,        // of calls_failed: they waited, and a client that has less waiting needed the room
     calls_orphaned,         // of calls_accepted: their client went
     calls_refused,          // requests that were answered at once and never got in
     calls_refused_by_wait,  // of them: their turn would have come too late
@@ -41,20 +42,35 @@ enum class Counter : std::uint8_t {
 };
 
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count)> counter_names{
-    "calls_accepted",        "calls_answered",
-    "calls_failed",          "calls_too_late",
-    "calls_orphaned",        "calls_refused",
-    "calls_refused_by_wait", "calls_dispatched",
-    "calls_returned",        "calls_rerun",
-    "one_way_failed",        "rpc_calls",
-    "malformed_bodies",      "malformed_frames",
-    "nameless_messages",     "unexpected_messages",
-    "unknown_notifications", "stream_items",
-    "late_responses",        "late_items",
-    "invalid_responses",     "undeliverable_messages",
-    "slow_peers_cut",        "clients_lost",
-    "workers_registered",    "workers_lost",
-    "workers_left",          "registrations_refused",
+    "calls_accepted",
+    "calls_answered",
+    "calls_failed",
+    "calls_too_late",
+    "calls_displaced",
+    "calls_orphaned",
+    "calls_refused",
+    "calls_refused_by_wait",
+    "calls_dispatched",
+    "calls_returned",
+    "calls_rerun",
+    "one_way_failed",
+    "rpc_calls",
+    "malformed_bodies",
+    "malformed_frames",
+    "nameless_messages",
+    "unexpected_messages",
+    "unknown_notifications",
+    "stream_items",
+    "late_responses",
+    "late_items",
+    "invalid_responses",
+    "undeliverable_messages",
+    "slow_peers_cut",
+    "clients_lost",
+    "workers_registered",
+    "workers_lost",
+    "workers_left",
+    "registrations_refused",
 };
 
 /// Not thread-safe.

@@ -15,6 +15,7 @@
 #include "broker/registration.hpp"
 #include "broker/rolling_latency.hpp"
 #include "broker/service_rate.hpp"
+#include "broker/shares.hpp"
 #include "common/deadlines.hpp"
 #include "common/peer.hpp"
 #include "common/time.hpp"
@@ -70,11 +71,12 @@ struct Service {
     bool known = false;  ///< registered by some worker, now or before
     std::unordered_map<std::string_view, std::unique_ptr<Method>> methods;  ///< by name within the service
     std::vector<std::unique_ptr<Group>> groups;
-    FairQueue waiting;               ///< calls that all of its workers may take, or that nobody can take yet
-    ServiceRate rate;                ///< of calls that go from there to workers
-    std::size_t uneven_waiting = 0;  ///< calls that wait in the queues of its methods
-    bool uneven_turn = false;        ///< whether those queues come first
-    std::size_t queued = 0;          ///< calls in all queues, those of its workers included
+    FairQueue waiting;                   ///< calls that all of its workers may take, or that nobody can take yet
+    ServiceRate rate;                    ///< of calls that go from there to workers
+    std::size_t uneven_waiting = 0;      ///< calls that wait in the queues of its methods
+    bool uneven_turn = false;            ///< whether those queues come first
+    std::size_t queued = 0;              ///< calls in all queues, those of its workers included
+    Shares shares{Shares::Kind::calls};  ///< of those calls
     std::size_t in_flight = 0;
     std::uint32_t workers = 0;         ///< registered and not draining
     std::size_t keyed_waiting = 0;     ///< queued calls with a key

@@ -51,22 +51,7 @@ std::uint32_t find_timeout(std::string_view tail, std::size_t options_at) {
     return static_cast<std::uint32_t>(in.position() - tail.data()) + 1;
 }
 
-/// A rate is known within some per cent, and what is let in too much is found out only when its turn comes, too late for its
-/// caller to go elsewhere. So one part in so many is added to what is expected. It costs nothing that workers could do: they
-/// are busy all the same.
-constexpr int spare_share = 8;
-
 Error broker_error(Code code, std::string message) { return {code, std::move(message), By::broker, Ran::no}; }
-
-Error too_busy(const Service& service, Duration turn, Duration takes, Duration left) {
-    auto error = broker_error(Code::resource_exhausted,
-                              "service " + service.name + " is busy: the call's turn would come in " +
-                                  std::to_string(ceil_milliseconds(turn)) + " ms, it takes " +
-                                  std::to_string(ceil_milliseconds(takes)) + " ms, and its time is over in " +
-                                  std::to_string(ceil_milliseconds(left)) + " ms");
-    error.set_retry_after(std::chrono::milliseconds(ceil_milliseconds(turn + takes - left)));
-    return error;
-}
 
 }  // namespace
 
@@ -127,8 +112,8 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
     call->pin = pin;
     describe(*call, envelope, message);
     auto error = check_stream(*call);
-    if (!error) error = check_room(*call, message.tail.size());
     if (!error) error = check_wait(client, *call);
+    if (!error) error = check_room(client, *call, message.tail.size());
     if (error) {
         free_call(*call);
         return error;
@@ -138,6 +123,7 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
     ++unanswered_;
     counters_.add(Counter::calls_accepted);
     route(*call, Place::back);
+    displace();
     return std::nullopt;
 }
 
@@ -170,44 +156,6 @@ void BrokerCore::describe(Call& call, std::string_view envelope, const MessageVi
     call.idempotent = options.idempotent.value_or(false);
     call.keyed = options.key.has_value();
     if (call.keyed) call.key_hash = stable_hash(*options.key);
-}
-
-/// Limits are for calls that would wait: others' floods are nothing to a call that a worker has room for.
-std::optional<Error> BrokerCore::check_room(const Call& call, std::size_t bytes) const {
-    const Service& service = *call.service;
-    const bool too_many = service.queued >= limits_.max_queued;
-    const bool too_large = queued_bytes_ + bytes > limits_.max_queued_bytes;
-    if ((!too_many && !too_large) || starts_at_once(call)) return std::nullopt;
-    if (too_many)
-        return broker_error(Code::resource_exhausted, "service " + service.name + ": " +
-                                                          std::to_string(limits_.max_queued) +
-                                                          " calls wait already (--max-queued)");
-    return broker_error(Code::resource_exhausted,
-                        "waiting calls hold " + std::to_string(queued_bytes_) + " bytes already (--max-queued-bytes)");
-}
-
-/// A call that cannot be answered in its time is refused at once. Its turn is the caller's own: others' floods do not count.
-/// Calls for one worker, by id or by key, and those that only some workers may run wait elsewhere.
-std::optional<Error> BrokerCore::check_wait(const Client& client, const Call& call) {
-    const Service& service = *call.service;
-    if (service.waiting.empty() || call.pin || call.keyed || !call.method) return std::nullopt;
-    if (call.method->groups.empty() || !Directory::is_even(*call.method)) return std::nullopt;
-    auto turn = service.rate.time_for(service.waiting.before(client.peer.slot), now_);
-    if (!turn) return std::nullopt;
-    *turn = std::max(*turn, service.waiting.line_time(client.peer.slot));
-    *turn += *turn / spare_share;
-    const auto takes = handling_time(call);
-    const auto left = call.deadline - now_;
-    if (*turn + takes <= left) return std::nullopt;
-    counters_.add(Counter::calls_refused_by_wait);
-    return too_busy(service, *turn, takes, left);
-}
-
-/// What its method usually takes, once it is at a worker. Nothing where that is not known, or where the call is of use
-/// before it ends.
-Duration BrokerCore::handling_time(const Call& call) const noexcept {
-    if (call.stream || call.pin || call.keyed || !call.method) return Duration::zero();
-    return call.method->handling.usual(now_).value_or(Duration::zero());
 }
 
 std::optional<Error> BrokerCore::find_pin(const MessageView& message, std::uint64_t& serial) {

@@ -1,0 +1,74 @@
+// Who has how much waiting: where room runs out, the client that has most makes room for one that has less.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+namespace rpcbroker::broker {
+
+struct Call;
+
+/// What a call is worth among others, and its neighbours among those of its client.
+struct ShareLink {
+    Call* older = nullptr;
+    Call* newer = nullptr;
+    std::size_t amount = 0;
+    std::uint32_t holder = 0;
+};
+
+/// Waiting calls by client, with the sum of what each client's are worth, and the client that has most in front.
+/// Does not own its calls; links them through their own members, so that a call can be in one object of either kind. Adding
+/// and removing take time by the logarithm of the number of clients, and allocate only while that number is higher than it
+/// ever was. Not thread-safe.
+class Shares {
+public:
+    /// Which of a call's links this uses.
+    enum class Kind : std::uint8_t { calls, bytes };
+    enum class Age : std::uint8_t { newest, oldest };
+
+    explicit Shares(Kind kind) noexcept : kind_(kind) {}
+    Shares(const Shares&) = delete;
+    Shares& operator=(const Shares&) = delete;
+
+    /// `age`: among those of its client that are here. The client is Call::client_slot.
+    void add(Call& call, std::size_t amount, Age age);
+    void remove(Call& call) noexcept;
+
+    /// Zero for a client that has nothing here.
+    [[nodiscard]] std::size_t held_by(std::uint32_t client) const noexcept;
+    /// What the client that has most has.
+    [[nodiscard]] std::size_t largest() const noexcept { return heap_.empty() ? 0 : holders_[heap_.front()].amount; }
+    /// The newest call of that client; of equals, any. Null when nothing is here.
+    [[nodiscard]] Call* newest_of_largest() const noexcept {
+        return heap_.empty() ? nullptr : holders_[heap_.front()].newest;
+    }
+    [[nodiscard]] std::size_t clients() const noexcept { return heap_.size(); }
+
+private:
+    using ByClient = std::unordered_map<std::uint32_t, std::uint32_t>;
+    struct Holder {
+        std::size_t amount = 0;
+        Call* newest = nullptr;
+        Call* oldest = nullptr;
+        std::uint32_t client = 0;
+        std::uint32_t place = 0;  ///< in the heap
+    };
+    [[nodiscard]] ShareLink& link(Call& call) const noexcept;
+    std::uint32_t holder_of(std::uint32_t client);
+    std::uint32_t make_holder(std::uint32_t client);
+    void drop(std::uint32_t holder) noexcept;
+    void put(std::uint32_t holder, std::uint32_t place) noexcept;
+    void rise(std::uint32_t holder) noexcept;
+    void sink(std::uint32_t holder) noexcept;
+
+    Kind kind_;
+    std::vector<Holder> holders_;
+    std::vector<std::uint32_t> heap_;  ///< holders; none has more than the one at half of its place
+    ByClient by_client_;
+    std::vector<std::uint32_t> spare_;
+    std::vector<ByClient::node_type> spare_nodes_;  ///< so that a client that comes and goes allocates nothing
+};
+
+}  // namespace rpcbroker::broker
