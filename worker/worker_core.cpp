@@ -164,8 +164,10 @@ void WorkerSession::register_again(TimePoint now) {
 }
 
 void WorkerSession::on_answer(const MessageView& message, TimePoint now) {
-    if (state_ != State::registering || message.msgid != register_msgid_) {
+    if (state_ != State::registering || message.msgid > register_msgid_) {
         ++counters_.unexpected_messages;
+    } else if (message.msgid < register_msgid_) {
+        on_earlier_answer(message);
     } else if (auto answer = read_registration_answer(message.result)) {
         on_registered(std::move(*answer), now);
     } else {
@@ -174,19 +176,28 @@ void WorkerSession::on_answer(const MessageView& message, TimePoint now) {
     }
 }
 
+/// It does not make us registered, but says who we are from here on: calls that follow are ours still when the answer to
+/// the latest rpc.register names the same worker, and the broker counts on it.
+void WorkerSession::on_earlier_answer(const MessageView& message) {
+    ++counters_.unexpected_messages;
+    if (auto answer = read_registration_answer(message.result)) become(std::move(*answer));
+}
+
+void WorkerSession::become(RegistrationAnswer answer) {
+    if (worker_id_ && *worker_id_ == answer.worker && broker_id_ == answer.broker) return;
+    forget_calls();
+    worker_id_ = std::make_shared<const std::string>(std::move(answer.worker));
+    broker_id_ = std::move(answer.broker);
+}
+
 void WorkerSession::on_registered(RegistrationAnswer answer, TimePoint now) {
-    const bool known = worker_id_ && *worker_id_ == answer.worker && broker_id_ == answer.broker;
-    if (!known) {
-        forget_calls();
-        worker_id_ = std::make_shared<const std::string>(std::move(answer.worker));
-        broker_id_ = std::move(answer.broker);
-    }
-    state_ = State::registered;
-    returning_ = false;
-    pause_ = first_pause;
     max_message_ = static_cast<std::size_t>(answer.max_message.value_or(no_limit));
     beating_ = answer.heartbeat > 0ms;
     if (beating_) heartbeat_ = answer.heartbeat;
+    become(std::move(answer));
+    state_ = State::registered;
+    returning_ = false;
+    pause_ = first_pause;
     beat_at_ = now + heartbeat_;
     room_->attach(place_, now);
     event(SessionEvent::What::registered, *worker_id_);

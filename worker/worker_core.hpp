@@ -185,6 +185,8 @@ private:
     void send_register(TimePoint now);
     void register_again(TimePoint now);
     void on_answer(const MessageView& message, TimePoint now);
+    void on_earlier_answer(const MessageView& message);
+    void become(RegistrationAnswer answer);
     void on_registered(RegistrationAnswer answer, TimePoint now);
     void on_refused(std::string why, TimePoint now);
     void forget_calls();

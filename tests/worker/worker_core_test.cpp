@@ -105,6 +105,39 @@ TEST_CASE("an answer to an earlier rpc.register does not count") {
     CHECK(harness.session.counters().unexpected_messages == 1);
 }
 
+TEST_CASE("a call that comes between the answers to two rpc.register is kept, as the broker counts on it") {
+    SessionHarness harness;
+    harness.session.on_connected(harness.now);
+    harness.pass(1s);
+    std::string body;
+    append_result(body, 1,
+                  "\x82\xa6worker\xa2w1\xa6"
+                  "broker\xa2"
+                  "b1");
+    harness.receive(body);
+    harness.receive(SessionHarness::request(7));
+    CHECK_FALSE(harness.session.next_call(harness.now));
+    harness.answer("w1", "b1");
+    const auto call = harness.session.next_call(harness.now);
+    REQUIRE(call);
+    CHECK(call->msgid == 7);
+}
+
+TEST_CASE("a call of a registration that the broker has given up is dropped, though its answer came late") {
+    SessionHarness harness;
+    harness.session.on_connected(harness.now);
+    harness.pass(1s);
+    std::string body;
+    append_result(body, 1,
+                  "\x82\xa6worker\xa2w1\xa6"
+                  "broker\xa2"
+                  "b1");
+    harness.receive(body);
+    harness.receive(SessionHarness::request(7));
+    harness.answer("w2", "b1");
+    CHECK_FALSE(harness.session.next_call(harness.now));
+}
+
 TEST_CASE("no connection is complained of after a second and then rarely") {
     SessionHarness harness;
     harness.pass(999ms);
