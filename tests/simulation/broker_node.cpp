@@ -82,13 +82,14 @@ BrokerNode::BrokerNode(Scene& scene, Place place, std::string name, std::functio
 // ---- turns, as broker/broker.cpp takes them
 
 std::optional<TimePoint> BrokerNode::turn(TimePoint now) {
-    watch_.begin_turn(now, back_.blocked);
+    watch_.begin_turn(now, unsent(back_));
     const bool drained = receive_all(now);
     core_.on_time(now, drained);
     while (core_.next_without_address()) continue;
     if (stopping_ && !drain_end_) begin_drain(now);
     read_notices();
     send_all();
+    watch_.end_turn(unsent(front_), unsent(back_));
     watch_.check_counters(core_.counters(), core_.calls_in_system());
     check_limits();
     if (++turns_ % turns_an_audit == 0) audit();
@@ -155,6 +156,7 @@ void BrokerNode::closed(bool from_workers, PeerId peer, TimePoint now) {
 
 void BrokerNode::send_all() {
     send(back_, core_.to_workers(), true);
+    watch_.sent_to_workers(unsent(back_));
     send(front_, core_.to_clients(), false);
 }
 
@@ -208,6 +210,13 @@ void BrokerNode::read_notices() {
     }
 }
 
+/// To whom something is still to be sent, or who went while it was.
+std::set<PeerId> BrokerNode::unsent(const Side& side) {
+    std::set<PeerId> peers = side.blocked;
+    peers.insert(side.gone.begin(), side.gone.end());
+    return peers;
+}
+
 // ---- its end
 
 void BrokerNode::stop() {
@@ -225,6 +234,7 @@ void BrokerNode::begin_drain(TimePoint now) {
 
 bool BrokerNode::finish(TimePoint now) {
     if (!core_.idle() && now < *drain_end_) return false;
+    if (now < *drain_end_) watch_.check_answered(unsent(front_));
     core_.end_all(now);
     send_all();
     note("ends");
@@ -279,6 +289,9 @@ void BrokerNode::audit() {
     if (core_.calls_in_system() < queued || core_.calls_in_system() > queued + taken)
         throw Violation{"gauges add up", name() + ": calls in system"};
     const auto& limits = scene_.settings.limits;
+    for (const auto waiting : column(services, "queued"))
+        if (Unpacker{waiting}.take_unsigned().value_or(0) > limits.max_queued + watch_.most_places())
+            throw Violation{"what waits is bounded", name() + ": a service has too many calls"};
     if (queued > limits.max_queued * limits.max_services + watch_.most_places())
         throw Violation{"what waits is bounded", name() + " holds " + std::to_string(queued) + " calls"};
     std::set<std::string> ids;
@@ -293,7 +306,7 @@ void BrokerNode::drain_any_worker() {
     note("an operator drains worker " + id);
     std::string params;
     Packer{params}.array(1).string(id);
-    watch_.begin_turn(scene_.events.now(), back_.blocked);
+    watch_.begin_turn(scene_.events.now(), unsent(back_));
     ask("rpc.drain", params);
     read_notices();
     send_all();
@@ -306,7 +319,7 @@ bool BrokerNode::is_idle() {
 }
 
 void BrokerNode::check_idle() {
-    watch_.begin_turn(scene_.events.now(), back_.blocked);
+    watch_.begin_turn(scene_.events.now(), unsent(back_));
     audit();
     const auto stats = read_numbers(ask("rpc.stats", "\x90"));
     for (const char* gauge :

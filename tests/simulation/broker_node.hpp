@@ -53,6 +53,7 @@ private:
     void send_all();
     void send(Side& side, Outbox& outbox, bool to_workers);
     void send(Side& side, Outbox& outbox, PeerId peer, bool to_workers);
+    static std::set<PeerId> unsent(const Side& side);
     void read_notices();
     void begin_drain(TimePoint now);
     bool finish(TimePoint now);

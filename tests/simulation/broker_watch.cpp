@@ -18,6 +18,12 @@ std::string text_of(const std::optional<std::uint64_t>& call) {
     return call ? "#" + std::to_string(*call) : std::string{"a stranger's call"};
 }
 
+/// Of a method that all honest workers serve, and not of one worker alone.
+bool is_in_turn(const MessageView& message) {
+    return message.method.starts_with("A.") && message.method != "A.nothing" && !message.options.key &&
+           !message.options.worker;
+}
+
 /// Two unsigned numbers, as rpc.credit has them.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> read_pair(std::string_view params) {
     Unpacker in{params};
@@ -56,6 +62,8 @@ void BrokerWatch::fail(std::string invariant, const std::string& what) const {
 
 /// A gap of more than a heartbeat is time in which it did not run.
 void BrokerWatch::begin_turn(TimePoint now, const std::set<PeerId>& blocked) {
+    ++turn_.number;
+    turn_.blocked = blocked;
     const Duration gap = now - std::exchange(now_, now);
     if (gap > limits_.heartbeat) stalled_ += gap - limits_.heartbeat;
     for (auto& [peer, worker] : workers_)
@@ -84,37 +92,43 @@ void BrokerWatch::from_client(PeerId peer, ClientView& client, std::string_view 
         if (client.honest)
             note("<- client " + text_of(peer) + " " + std::to_string(message.msgid) + " " +
                  std::string{message.method} + " " + text_of(read_number(message.params)));
-        return request(client, envelope, message);
-    case MessageType::notification: return notification(client, message);
+        return request(peer, client, envelope, message);
+    case MessageType::notification: return notification(peer, client, message);
     default:
         if (client.honest) fail("a client sends requests and notifications", text_of(peer));
         ++client.errors_owed;
     }
 }
 
-void BrokerWatch::request(ClientView& client, std::string_view envelope, const MessageView& message) {
+void BrokerWatch::request(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message) {
     const bool reserved = is_reserved(message.method);
     ++(reserved ? rpc_requests_ : requests_);
     Owed owed{std::nullopt, std::string{envelope}};
     if (client.honest && !reserved) owed.call = read_number(message.params);
-    if (owed.call) admitted(*owed.call, message);
+    if (owed.call) {
+        admitted(peer, *owed.call, message);
+        owed.deadline = admissions_[*owed.call].deadlines.back();
+        owed.in_turn = is_in_turn(message);
+    }
     client.owed.emplace(message.msgid, std::move(owed));
 }
 
-void BrokerWatch::admitted(std::uint64_t call, const MessageView& message) {
+void BrokerWatch::admitted(PeerId peer, std::uint64_t call, const MessageView& message) {
     ++history_.call(call).admissions;
     const auto longest = static_cast<std::uint64_t>(limits_.max_timeout.count());
     const std::chrono::milliseconds timeout{std::min(message.options.timeout_ms.value_or(0), longest)};
     Admission& admission = admissions_[call];
     admission.deadlines.push_back(now_ + timeout);
     admission.granted = message.options.stream.value_or(0);
+    admission.client = peer;
+    admission.pinned = message.options.worker.has_value();
 }
 
-void BrokerWatch::notification(ClientView& client, const MessageView& message) {
+void BrokerWatch::notification(PeerId peer, ClientView& client, const MessageView& message) {
     if (!is_reserved(message.method)) {
         ++requests_;
         const auto call = client.honest ? read_number(message.params) : std::nullopt;
-        if (call) admitted(*call, message);
+        if (call) admitted(peer, *call, message);
     } else if (message.method == "rpc.credit") {
         const auto credit = read_pair(message.params);
         if (!credit || !client.honest) return;
@@ -150,6 +164,7 @@ void BrokerWatch::from_worker(WorkerView& worker, const MessageView& message) {
     case MessageType::notification: break;
     }
     if (message.method == "rpc.return") return returned(worker, message);
+    if (message.method == "rpc.leave") turn_.workers_changed = worker.leaving = true;
     if (message.method != "rpc.heartbeat") return;
     if (const auto capacity = number_in(message.params, "capacity")) {
         worker.capacity = *capacity;
@@ -160,6 +175,7 @@ void BrokerWatch::from_worker(WorkerView& worker, const MessageView& message) {
 
 void BrokerWatch::registration(WorkerView& worker, const MessageView& message) {
     if (message.method != "rpc.register") return;
+    turn_.workers_changed = true;
     worker.asked_for.emplace_back(message.msgid, number_in(message.params, "capacity").value_or(0));
     worker.most_capacity = std::max(worker.most_capacity, worker.asked_for.back().second);
     const auto heartbeat = value_of(message.params, "heartbeat");
@@ -182,7 +198,7 @@ void BrokerWatch::client_closed(PeerId peer) { clients_.erase(peer); }
 void BrokerWatch::worker_closed(PeerId peer) {
     const auto found = workers_.find(peer);
     if (found == workers_.end()) return;
-    places_ -= found->second.calls.size();
+    lost(found->second);
     workers_.erase(found);
 }
 
@@ -220,8 +236,11 @@ void BrokerWatch::response(PeerId peer, ClientView& client, std::string_view env
     const Owed owed = std::move(first->second);
     client.owed.erase(first);
     if (!owed.call) return;
+    check_run_again(*owed.call, message);
+    turn_.ended.insert(peer);
     note("-> client " + text_of(peer) + " " + std::to_string(message.msgid) + " " + text_of(owed.call) +
          (Unpacker{message.error}.take_nil() ? " result" : " error"));
+    if (awaited_by_liar()) history_.call(*owed.call).lied_about = true;
     check_answer(owed, message);
 }
 
@@ -251,7 +270,7 @@ void BrokerWatch::to_worker(PeerId peer, std::string_view body, bool fresh) {
 void BrokerWatch::to_worker(PeerId peer, WorkerView& worker, const MessageView& message, bool fresh) {
     if (message.type == MessageType::request) return dispatched(peer, worker, message, fresh);
     if (message.type == MessageType::response) return answered(peer, worker, message);
-    if (message.type == MessageType::notification && message.method == "rpc.credit") granted(worker, message);
+    if (message.type == MessageType::notification) told(worker, message);
 }
 
 /// What was sent to an earlier registration of this connection takes no place in a new one. A registration that was
@@ -269,6 +288,9 @@ void BrokerWatch::answered(PeerId peer, WorkerView& worker, const MessageView& m
     const std::string text{id ? Unpacker{*id}.take_string().value_or("") : ""};
     if (worker.id != text) places_ -= std::exchange(worker.calls, {}).size();
     worker.id = text;
+    worker.registered = turn_.number;
+    worker.leaving = worker.left = false;
+    turn_.workers_changed = true;
     note("registers worker " + text + " at " + text_of(peer));
 }
 
@@ -282,6 +304,9 @@ void BrokerWatch::dispatched(PeerId peer, WorkerView& worker, const MessageView&
         fail("an id on the wire is new at every dispatch",
              "worker " + text_of(peer) + " is sent " + std::to_string(message.msgid) + " twice");
     most_places_ = std::max(most_places_, ++places_);
+    worker.cancelled.erase(message.msgid);
+    check_new(message.msgid);
+    check_place(peer, worker, message, fresh);
     if (worker.calls.size() > worker.most_capacity)
         fail("no worker is sent more than it has room for", "worker " + text_of(peer) + " has " +
                                                                 std::to_string(worker.calls.size()) + " calls of " +
@@ -320,11 +345,12 @@ void BrokerWatch::granted(const WorkerView& worker, const MessageView& message) 
 // ---- who is given up
 
 void BrokerWatch::gave_up_worker(const std::string& id) {
-    for (const auto& [peer, worker] : workers_) {
+    for (auto& [peer, worker] : workers_) {
         if (worker.id != id) continue;
-        if (!worker.heartbeat) fail("only a peer with heartbeats is given up", "worker " + id);
+        if (!worker.heartbeat && worker.honest) fail("only a peer with heartbeats is given up", "worker " + id);
         if (running() - worker.heard < missed_heartbeats * limits_.heartbeat)
             fail("a peer that is heard is not given up", "worker " + id);
+        lost(worker);
     }
 }
 
@@ -351,37 +377,6 @@ std::vector<std::string> BrokerWatch::worker_ids() const {
     for (const auto& [peer, worker] : workers_)
         if (worker.id) ids.push_back(*worker.id);
     return ids;
-}
-
-// ---- sums
-
-void BrokerWatch::check_counters(const broker::Counters& counters, std::size_t in_system) const {
-    using broker::Counter;
-    const auto equal = [this](std::uint64_t counted, std::uint64_t expected, const char* what) {
-        if (counted != expected)
-            fail("counters add up", std::string{what} + ": " + std::to_string(counted) + " are counted, " +
-                                        std::to_string(expected) + " were seen");
-    };
-    equal(counters[Counter::calls_accepted],
-          counters[Counter::calls_answered] + counters[Counter::calls_failed] + counters[Counter::calls_orphaned] +
-              in_system,
-          "calls accepted");
-    equal(counters[Counter::calls_accepted] + counters[Counter::calls_refused], requests_, "requests");
-    equal(counters[Counter::rpc_calls], rpc_requests_, "requests of rpc");
-    equal(counters[Counter::malformed_bodies], malformed_, "malformed bodies");
-    if (counters[Counter::calls_answered] + counters[Counter::late_responses] > from_workers_)
-        fail("counters add up", "more answers were counted than came");
-}
-
-void BrokerWatch::check_idle() const {
-    for (const auto& [peer, client] : clients_)
-        for (const auto& [msgid, owed] : client.owed)
-            if (client.honest && !owed.given_up)
-                fail("every request is answered", "client " + text_of(peer) + " waits for " + std::to_string(msgid));
-    for (const auto& [peer, worker] : workers_)
-        if (worker.honest && !worker.calls.empty())
-            fail("all places are free in the end",
-                 "worker " + text_of(peer) + " has call " + std::to_string(worker.calls.begin()->first));
 }
 
 }  // namespace rpcbroker::simulation

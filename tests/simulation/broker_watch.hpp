@@ -21,6 +21,7 @@
 #include "broker/counters.hpp"
 #include "common/message.hpp"
 #include "common/peer.hpp"
+#include "tests/simulation/fairness.hpp"
 #include "tests/simulation/history.hpp"
 #include "tests/simulation/trace.hpp"
 
@@ -41,14 +42,20 @@ public:
     /// decided on in this turn.
     void to_client(PeerId peer, std::string_view envelope, std::string_view body);
     void to_worker(PeerId peer, std::string_view body, bool fresh);
+    /// After what is for workers was sent, before what is for clients is: `blocked` did not take all.
+    void sent_to_workers(const std::set<PeerId>& blocked) { turn_.blocked.insert(blocked.begin(), blocked.end()); }
     /// The broker says that it gave this worker up because it was silent; and a client.
     void gave_up_worker(const std::string& id);
     void gave_up_client(PeerId peer);
 
+    /// After all of a turn was sent. `blocked_…`: to whom something is still to be sent, or who went while it was.
+    void end_turn(const std::set<PeerId>& blocked_clients, const std::set<PeerId>& blocked_workers);
     /// Compares with what the broker counted, at the end of a turn.
     void check_counters(const broker::Counters& counters, std::size_t in_system) const;
     /// `listed`: the workers that the broker has, by the id it gave them.
     void check_workers(const std::set<std::string>& listed) const;
+    /// Nothing is owed to honest clients but those in `blocked`.
+    void check_answered(const std::set<PeerId>& blocked) const;
     /// Nothing is owed, nothing is at a worker.
     void check_idle() const;
 
@@ -63,6 +70,8 @@ private:
         std::optional<std::uint64_t> call;  ///< its number, if an honest client's
         std::string envelope;
         bool given_up = false;  ///< with its client: it may be answered still, or not
+        TimePoint deadline{};
+        bool in_turn = false;  ///< while it waits, it does in the one queue of a service that all workers serve
     };
     struct ClientView {
         std::multimap<std::uint32_t, Owed> owed;  ///< responses, by msgid
@@ -72,7 +81,11 @@ private:
     };
     struct WorkerView {
         std::map<std::uint32_t, std::optional<std::uint64_t>> calls;  ///< at it, by the id on the wire
+        std::set<std::uint32_t> cancelled;                            ///< ids on the wire of which it was told so
         std::optional<std::string> id;
+        std::uint64_t registered = 0;  ///< the turn in which it was
+        bool leaving = false;          ///< it is to have no more calls soon
+        bool left = false;             ///< it was told that none comes any more
         /// Msgids and capacities of registrations that are not answered yet.
         std::deque<std::pair<std::uint32_t, std::uint64_t>> asked_for;
         std::uint64_t capacity = 0;
@@ -85,12 +98,27 @@ private:
         std::vector<TimePoint> deadlines;  ///< one for each time that it was read
         std::uint64_t granted = 0;         ///< stream items, to the broker
         std::uint64_t passed_on = 0;       ///< of them, to the worker that has it
+        PeerId client{};
+        bool pinned = false;
+        unsigned lost = 0;          ///< how many workers were lost with it
+        std::uint64_t lost_in = 0;  ///< the latest turn in which one was
+    };
+    /// Of this turn.
+    struct Turn {
+        std::uint64_t number = 0;
+        bool workers_changed = false;  ///< one came or went, or is about to
+        unsigned workers_lost = 0;
+        std::set<PeerId> blocked;      ///< workers, when it began
+        std::vector<PeerId> served{};  ///< clients whose calls left the queue
+        std::set<PeerId> ended{};      ///< clients whose calls ended in the queue, perhaps
+        /// Method and key, and the worker that had the call.
+        std::vector<std::pair<std::pair<std::string, std::string>, PeerId>> keyed{};
     };
 
     void from_client(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message);
-    void request(ClientView& client, std::string_view envelope, const MessageView& message);
-    void admitted(std::uint64_t call, const MessageView& message);
-    void notification(ClientView& client, const MessageView& message);
+    void request(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message);
+    void admitted(PeerId peer, std::uint64_t call, const MessageView& message);
+    void notification(PeerId peer, ClientView& client, const MessageView& message);
     void from_worker(WorkerView& worker, const MessageView& message);
     void registration(WorkerView& worker, const MessageView& message);
     void returned(WorkerView& worker, const MessageView& message);
@@ -100,6 +128,18 @@ private:
     void dispatched(PeerId peer, WorkerView& worker, const MessageView& message, bool fresh);
     void granted(const WorkerView& worker, const MessageView& message);
     void check_answer(const Owed& owed, const MessageView& message) const;
+    void told(WorkerView& worker, const MessageView& message);
+    void check_place(PeerId peer, const WorkerView& worker, const MessageView& message, bool fresh);
+    void check_new(std::uint32_t id);
+    void lost(WorkerView& worker);
+    void check_run_again(std::uint64_t call, const MessageView& message) const;
+    [[nodiscard]] std::map<std::uint64_t, std::size_t> open_calls() const;
+    void check_deadlines(const std::set<PeerId>& blocked) const;
+    void check_cancelled(const std::set<PeerId>& blocked) const;
+    [[nodiscard]] std::set<std::uint64_t> calls_at_workers() const;
+    [[nodiscard]] bool awaited_by_liar() const;
+    [[nodiscard]] std::set<PeerId> waiting_clients() const;
+    void check_keys();
     void check_timeout(std::uint64_t call, const MessageView& message) const;
     void note(std::string_view what) const { trace_.note(name_, what); }
     [[nodiscard]] Duration running() const noexcept { return now_ - start_ - stalled_; }
@@ -115,6 +155,11 @@ private:
     std::map<PeerId, ClientView> clients_;
     std::map<PeerId, WorkerView> workers_;
     std::map<std::uint64_t, Admission> admissions_;
+    Turn turn_;
+    Fairness fairness_;
+    std::map<std::pair<std::string, std::string>, PeerId> keys_;  ///< which worker has them, since workers last changed
+    std::deque<std::uint32_t> latest_ids_;                        ///< on the wire
+    std::set<std::uint32_t> latest_;                              ///< the same
     std::size_t places_ = 0;
     std::size_t most_places_ = 0;
     // What the counters must come to.

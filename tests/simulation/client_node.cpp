@@ -51,9 +51,11 @@ std::optional<TimePoint> ClientNode::turn(TimePoint now) {
     bool sent = true;
     for (BrokerIndex broker = 0; broker < links_.size(); ++broker) sent = send(broker) && sent;
     hand_out(now);
+    for (auto& link : links_) check_lost(link);
     check_ends(now);
     if (!all) return now;
     auto next = session_.next_deadline();
+    if (next && session_.calls() == 0) throw Violation{"a client without calls waits for nothing", name()};
     if (!sent) next = next ? std::min<TimePoint>(*next, now + retry_sending) : now + retry_sending;
     return next;
 }
@@ -66,7 +68,11 @@ bool ClientNode::receive(BrokerIndex broker, TimePoint now) {
         switch (event.what) {
         case Dealer::What::body: session_.on_body(broker, event.packet.bytes, now); break;
         case Dealer::What::connected: session_.on_connected(broker, now); break;
-        case Dealer::What::closed: session_.on_closed(broker, "", now); break;
+        case Dealer::What::closed:
+            session_.on_closed(broker, "", now);
+            links_[broker].lost.merge(links_[broker].under_way);
+            links_[broker].under_way.clear();
+            break;
         case Dealer::What::nothing: break;
         }
         if (event.what != Dealer::What::body) note(event.what == Dealer::What::closed ? "closed" : "connected");
@@ -78,9 +84,28 @@ bool ClientNode::send(BrokerIndex broker) {
     while (Outgoing* body = session_.next_outgoing(broker)) {
         const auto bytes = body->large.empty() ? std::string_view{body->bytes} : body->large.bytes();
         if (links_[broker].dealer->send({{}, std::string{bytes}}) != Sent::yes) return false;
+        watch_out(links_[broker], bytes);
         session_.on_sent(broker);
     }
     return true;
+}
+
+/// Calls that can be sent once only are remembered with the connection that they went by.
+void ClientNode::watch_out(Link& link, std::string_view body) {
+    BodyReader reader{body};
+    MessageView message;
+    while (reader.next(message) == BodyReader::Step::message) {
+        const auto number = message.type == MessageType::request ? read_number(message.params) : std::nullopt;
+        if (!number || message.method.starts_with("rpc.")) continue;
+        const CallRecord& call = scene_.history.call(*number);
+        if (!call.idempotent && !call.retried) link.under_way.insert(*number);
+    }
+}
+
+void ClientNode::check_lost(Link& link) const {
+    for (const auto number : std::exchange(link.lost, {}))
+        if (open_.contains(number))
+            throw Violation{"what was under way ends with its connection", "call #" + std::to_string(number)};
 }
 
 void ClientNode::hand_out(TimePoint now) {
@@ -128,6 +153,7 @@ CallRecord ClientNode::draw_call(CallOptions& options) {
     record.client = name();
     record.behaviour = draw_behaviour(random, settings, record.method);
     record.fails = random.chance(settings.handler_errors);
+    record.large_result = random.chance(20);
     record.one_way = random.chance(settings.one_way);
     record.streams = !record.one_way && (is_stream(record.method) || random.chance(20));
     if (random.chance(settings.idempotent)) options.idempotent = random.chance(800);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,13 +32,15 @@ protected:
 private:
     struct Link {
         std::unique_ptr<Dealer> dealer;
-        TimePoint heard{};
-        std::uint64_t greeted = 0;
+        std::set<std::uint64_t> under_way{};  ///< calls, by number
+        std::set<std::uint64_t> lost{};       ///< of them, in this turn
     };
 
     static ClientOptions options(Scene& scene, std::size_t brokers);
     bool receive(BrokerIndex broker, TimePoint now);
     bool send(BrokerIndex broker);
+    void watch_out(Link& link, std::string_view body);
+    void check_lost(Link& link) const;
     void hand_out(TimePoint now);
     void check_ends(TimePoint now) const;
 

@@ -13,15 +13,20 @@ std::string named(std::uint64_t call) { return "call #" + std::to_string(call); 
 
 }  // namespace
 
-std::string packed(const Echo& echo) {
+std::string packed(const Echo& echo, std::size_t padding) {
     std::string out;
-    Packer{out}.array(3).unsigned_integer(echo.call).unsigned_integer(echo.execution).unsigned_integer(echo.items);
+    Packer{out}
+        .array(4)
+        .string(std::string(padding, 'z'))
+        .unsigned_integer(echo.call)
+        .unsigned_integer(echo.execution)
+        .unsigned_integer(echo.items);
     return out;
 }
 
 std::optional<Echo> read_echo(std::string_view packed) {
     Unpacker in{packed};
-    if (in.take_array() != 3U) return std::nullopt;
+    if (in.take_array() != 4U || !in.take_string()) return std::nullopt;
     const auto call = in.take_unsigned();
     const auto execution = in.take_unsigned();
     const auto items = in.take_unsigned();

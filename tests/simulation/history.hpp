@@ -26,7 +26,8 @@ struct CallRecord {
     std::string method;
     std::string client;
     Behaviour behaviour = Behaviour::quick;
-    bool fails = false;       ///< its handler answers with an error
+    bool fails = false;  ///< its handler answers with an error
+    bool large_result = false;
     bool idempotent = false;  ///< by its caller's word, or else its method's
     bool retried = false;     ///< by its client, where that is safe
     bool one_way = false;
@@ -59,7 +60,7 @@ struct Echo {
     std::uint64_t execution = 0;
     std::uint64_t items = 0;  ///< sent in all; of an item: those before it
 };
-std::string packed(const Echo& echo);
+std::string packed(const Echo& echo, std::size_t padding = 0);
 std::optional<Echo> read_echo(std::string_view packed);
 
 /// The parameters of a call, and the number that they hold. Nothing: they are no honest client's.

@@ -86,6 +86,7 @@ std::optional<TimePoint> WorkerNode::turn(TimePoint now) {
     check_shares();
     if (std::ranges::all_of(links_, [](const Link& link) { return link.session->finished(); })) {
         note("ends");
+        if (!running_.empty()) throw Violation{"a worker that leaves finishes what it runs", name()};
         end();
         return std::nullopt;
     }
@@ -329,7 +330,8 @@ std::string WorkerNode::response(const Running& running) const {
         append_error(out, running.call.msgid, error.set_data(data));
     } else {
         begin_result(out, running.call.msgid);
-        out += packed(Echo{number, running.execution, running.items_sent});
+        const bool large = running.number && scene_.history.call(*running.number).large_result;
+        out += packed(Echo{number, running.execution, running.items_sent}, large ? 70'000 : 0);
     }
     return out;
 }
