@@ -114,6 +114,8 @@ void History::got_error(std::uint64_t number, const Error& error, TimePoint now)
         throw Violation{"no deadline comes before its time", named(number) + ": " + error.what()};
     if (error.code() == Code::cancelled && !call.cancelled)
         throw Violation{"only a caller cancels", named(number) + ": " + error.what()};
+    if (error.code() == Code::internal && error.by() != By::handler)
+        throw Violation{"nobody honest is taken for a liar", named(number) + ": " + error.what()};
     if (error.by() != By::handler) return;
     const auto of = Unpacker{error.data()}.take_unsigned();
     if (of != number || (error.code() == Code::aborted && !call.fails))

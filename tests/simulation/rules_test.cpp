@@ -101,6 +101,12 @@ TEST_CASE("history: an early deadline is found, and a cancelling that nobody ask
     CHECK(calls.fail(calls.make(), {Code::cancelled, "", By::broker, Ran::no}) == "only a caller cancels");
 }
 
+TEST_CASE("history: an honest peer that is taken for a liar is found") {
+    Calls calls;
+    CHECK(calls.fail(calls.make(), {Code::internal, "sent too much", By::client, Ran::maybe}) ==
+          "nobody honest is taken for a liar");
+}
+
 TEST_CASE("history: stream items that are lost, out of order, too many or too late are found") {
     Calls calls;
     const auto stream = [&] {
