@@ -1,7 +1,6 @@
 #include "broker/directory.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace rpcbroker::broker {
@@ -24,7 +23,7 @@ std::uint64_t stable_hash(std::string_view text) noexcept {
 }
 
 bool Group::has(const Method* method) const noexcept {
-    return std::binary_search(methods.begin(), methods.end(), method, std::less<>{});
+    return std::ranges::binary_search(methods, method->serial, {}, &Method::serial);
 }
 
 Service* Directory::service(std::string_view name) noexcept {
@@ -94,13 +93,14 @@ Method& Directory::make_method(Service& service, const MethodRegistration& regis
     made->service = &service;
     made->full_name = service.name + "." + registration.name;
     made->shown = registration;
+    made->serial = ++last_method_;
     ++methods_;
     const std::string_view name = std::string_view(made->full_name).substr(service.name.size() + 1);
     return *service.methods.emplace(name, std::move(made)).first->second;
 }
 
 Group& Directory::group_of(Service& service, std::vector<Method*> methods) {
-    std::ranges::sort(methods, std::less<>{});
+    std::ranges::sort(methods, {}, &Method::serial);
     methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
     for (const auto& group : service.groups)
         if (group->methods == methods) return *group;

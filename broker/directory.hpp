@@ -35,6 +35,7 @@ struct MethodError {
 struct Method {
     Service* service = nullptr;
     std::string full_name;             ///< "Service.Method"
+    std::uint64_t serial = 0;          ///< in the order in which methods were made
     MethodRegistration shown;          ///< the newest registration
     std::vector<Group*> groups;        ///< the groups of workers that have it, while they have workers
     FairQueue waiting;                 ///< its calls, while only some of the service's groups have it
@@ -58,7 +59,7 @@ struct Membership : LoadNode {
 
 /// The workers of a service that registered exactly the same methods of it. Nearly always there is one.
 struct Group {
-    std::vector<Method*> methods;  ///< sorted
+    std::vector<Method*> methods;  ///< by serial, so that their turns do not depend on addresses
     LoadBuckets with_room;
     std::vector<Membership*> members;  ///< those not draining
     std::size_t turn = 0;              ///< the method whose queue is looked at first
@@ -166,6 +167,7 @@ private:
     std::size_t max_methods_;
     std::size_t known_ = 0;  ///< services that some worker registered
     std::size_t methods_ = 0;
+    std::uint64_t last_method_ = 0;
     std::vector<std::unique_ptr<Service>> services_;  ///< by index; null: free
     std::vector<std::uint32_t> spare_;
     std::unordered_map<std::string_view, Service*> by_name_;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <memory>
 
 namespace rpcbroker::broker {
 namespace {
@@ -54,6 +55,21 @@ int moved(const std::map<int, Worker*>& before, const std::map<int, Worker*>& af
 void load(Worker& worker, std::uint32_t in_flight) {
     worker.in_flight = in_flight;
     Directory::update_load(worker);
+}
+
+TEST_CASE("directory: methods of a group are in the order in which they became known, wherever they lie") {
+    Workers all;
+    constexpr int count = 7;
+    {  // Places that lie in order are free: the last one is mostly taken first.
+        std::vector<std::unique_ptr<Method>> places(count);
+        for (auto& place : places) place = std::make_unique<Method>();
+    }
+    std::vector<std::string> names;
+    for (int i = 0; i < count; ++i) names.push_back("m" + std::to_string(i));
+    all.join(offer("S", names));
+    std::string order;
+    for (const Method* method : all.directory.service("S")->groups.back()->methods) order += method->full_name + " ";
+    CHECK(order == "S.m0 S.m1 S.m2 S.m3 S.m4 S.m5 S.m6 ");
 }
 
 TEST_CASE("directory: the least loaded worker with room is picked") {
