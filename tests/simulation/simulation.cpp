@@ -1,12 +1,13 @@
 // simulation: runs seeds, and says which of them break a rule.
 //
 //     simulation --seed 17 --trace          one seed, every line of what happens
-//     simulation --seeds 1..200             those
+//     simulation --seeds 1..200             those; with --time 60, as many as a processor runs in so many seconds
 //     simulation --fresh --time 60          new ones, for so many seconds
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <iostream>
 #include <optional>
@@ -67,6 +68,7 @@ struct Options {
     double seconds = 0;
     bool trace = false;
     bool twice = false;
+    bool hashes = false;
     bool keep_going = false;
     std::uint64_t steps = 0;
 };
@@ -84,6 +86,7 @@ public:
         ::alarm(longest_run_s);
         const auto result = rpcbroker::simulation::run(seed, how);
         totals_.add(result);
+        if (options_.hashes) std::cout << "seed " << seed << " hash " << result.hash << '\n';
         if (options_.twice && !same_again(seed, result)) return false;
         return !result.broken || options_.keep_going;
     }
@@ -106,12 +109,16 @@ private:
     bool differs_ = false;
 };
 
-int run_range(Runner& runner, const std::string& range) {
+/// `seconds`: of the processor's time, if not 0.
+int run_range(Runner& runner, const std::string& range, double seconds) {
     const auto dots = range.find("..");
     if (dots == std::string::npos) throw CLI::ValidationError{"--seeds", "expected FROM..TO"};
     const auto from = std::stoull(range.substr(0, dots));
     const auto to = std::stoull(range.substr(dots + 2));
-    for (auto seed = from; seed <= to && runner.run(seed); ++seed) continue;
+    const auto in_time = [&] {
+        return seconds <= 0 || static_cast<double>(std::clock()) < seconds * double{CLOCKS_PER_SEC};
+    };
+    for (auto seed = from; seed <= to && in_time() && runner.run(seed); ++seed) continue;
     return runner.finish();
 }
 
@@ -132,16 +139,17 @@ int main(int argc, char** argv) {
     app.add_option("--seed", options.seed, "this one");
     app.add_option("--seeds", options.seeds, "FROM..TO: all of these");
     app.add_flag("--fresh", options.fresh, "new ones");
-    app.add_option("--time", options.seconds, "for so many seconds, with --fresh")->default_val(10);
+    app.add_option("--time", options.seconds, "for so many seconds; with --fresh 10, if not said");
     app.add_flag("--trace", options.trace, "print every line of what happens");
     app.add_flag("--twice", options.twice, "run each seed twice and compare the traces");
+    app.add_flag("--hashes", options.hashes, "print the hash of each seed's trace");
     app.add_flag("--keep-going", options.keep_going, "go on after a seed that fails");
     app.add_option("--steps", options.steps, "disturb for no more than so many events");
     CLI11_PARSE(app, argc, argv);
     Runner runner{options};
     try {
-        if (!options.seeds.empty()) return run_range(runner, options.seeds);
-        if (options.fresh) return run_fresh(runner, options.seconds);
+        if (!options.seeds.empty()) return run_range(runner, options.seeds, options.seconds);
+        if (options.fresh) return run_fresh(runner, options.seconds > 0 ? options.seconds : 10);
         runner.run(options.seed.value_or(1));
         return runner.finish();
     } catch (const std::exception& problem) {
