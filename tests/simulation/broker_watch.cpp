@@ -158,7 +158,7 @@ void BrokerWatch::from_worker(WorkerView& worker, const MessageView& message) {
     case MessageType::request: return registration(worker, message);
     case MessageType::response:
         ++from_workers_;
-        places_ -= worker.calls.erase(message.msgid);
+        answered_by(worker, message.msgid);
         return;
     case MessageType::stream_item: ++from_workers_; return;
     case MessageType::notification: break;
@@ -189,8 +189,15 @@ void BrokerWatch::returned(WorkerView& worker, const MessageView& message) {
         const auto msgid = in.take_unsigned();
         if (!msgid) return;
         ++from_workers_;
-        places_ -= worker.calls.erase(static_cast<std::uint32_t>(*msgid));
+        answered_by(worker, static_cast<std::uint32_t>(*msgid));
     }
+}
+
+/// The place is free. A liar may guess the id of what the broker gave it and has not sent yet: its place may be free already.
+void BrokerWatch::answered_by(WorkerView& worker, std::uint32_t msgid) {
+    const auto freed = worker.calls.erase(msgid);
+    places_ -= freed;
+    if (freed == 0 && !worker.honest) worker.guessed.insert(msgid);
 }
 
 void BrokerWatch::client_closed(PeerId peer) { clients_.erase(peer); }
@@ -304,10 +311,11 @@ void BrokerWatch::dispatched(PeerId peer, WorkerView& worker, const MessageView&
         fail("an id on the wire is new at every dispatch",
              "worker " + text_of(peer) + " is sent " + std::to_string(message.msgid) + " twice");
     most_places_ = std::max(most_places_, ++places_);
+    worker.surplus += worker.guessed.erase(message.msgid);
     worker.cancelled.erase(message.msgid);
     check_new(message.msgid);
     check_place(peer, worker, message, fresh);
-    if (worker.calls.size() > worker.most_capacity)
+    if (worker.calls.size() > worker.most_capacity + worker.surplus)
         fail("no worker is sent more than it has room for", "worker " + text_of(peer) + " has " +
                                                                 std::to_string(worker.calls.size()) + " calls of " +
                                                                 std::to_string(worker.most_capacity));

@@ -90,6 +90,8 @@ private:
         std::deque<std::pair<std::uint32_t, std::uint64_t>> asked_for;
         std::uint64_t capacity = 0;
         std::uint64_t most_capacity = 0;  ///< since all that was decided on was sent
+        std::set<std::uint32_t> guessed;  ///< ids that a liar answered or returned before they were sent to it
+        std::size_t surplus = 0;          ///< calls at a liar that may have been answered so
         bool heartbeat = false;
         bool honest = true;
         Duration heard{};
@@ -122,6 +124,7 @@ private:
     void from_worker(WorkerView& worker, const MessageView& message);
     void registration(WorkerView& worker, const MessageView& message);
     void returned(WorkerView& worker, const MessageView& message);
+    void answered_by(WorkerView& worker, std::uint32_t msgid);
     void response(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message);
     void to_worker(PeerId peer, WorkerView& worker, const MessageView& message, bool fresh);
     void answered(PeerId peer, WorkerView& worker, const MessageView& message);

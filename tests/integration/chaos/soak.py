@@ -1,6 +1,6 @@
 """Mixed load with faults for hours, two brokers, and what becomes of memory and descriptors meanwhile.
 
-    scripts/soak.sh [HOURS] [--seed N] [--directory DIR]
+    scripts/soak.sh [HOURS] [--rate N] [--seed N] [--directory DIR]
 
 Of each role one process is spared: the first broker, the first worker and the first client are never killed, stopped or
 ended before the end. Storms of faults to the others alternate with calm. Beside the load of the chaos tests' clients, rpc-call
@@ -135,11 +135,13 @@ class Soak:
 def main():
     parser = argparse.ArgumentParser(description="Mixed load with faults for hours.")
     parser.add_argument("hours", type=float, nargs="?", default=1)
+    parser.add_argument("--rate", type=int, default=300, help="calls a second that each client makes")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--directory", help="keeps samples, journals and logs there")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    with Cast(random.Random(arguments.seed), arguments.directory, brokers=2, **chaos.CAST) as cast:
+    told = {**chaos.CAST, "client_flags": (*chaos.CAST["client_flags"], "--rate", arguments.rate)}
+    with Cast(random.Random(arguments.seed), arguments.directory, brokers=2, **told) as cast:
         print(f"samples, journals and logs: {cast.directory}", flush=True)
         soak = Soak(cast, arguments.hours)
         soak.play.guard(soak.run)
