@@ -149,7 +149,11 @@ void BrokerCore::watch(Client& client) {
 
 void BrokerCore::on_worker_timer(Worker& worker, bool drained) {
     worker.timer = Deadlines::none;
-    if (drained && is_silent(worker.last_heard)) return drop_worker(worker, "silent for three heartbeats");
+    if (drained && is_silent(worker.last_heard)) {
+        // Its callers are told now: nobody waits any more for what it has not been sent.
+        counters_.add(Counter::undeliverable_messages, to_workers_.forget(worker.peer));
+        return drop_worker(worker, "silent for three heartbeats");
+    }
     if (now_ >= worker.next_heartbeat) {
         notify_worker(worker.peer, "rpc.heartbeat", empty_map_parameter);
         worker.next_heartbeat = now_ + limits_.heartbeat;

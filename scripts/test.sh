@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, runs every test: style and lint first, then all tests under the address and
-# undefined-behaviour sanitizers, the threaded ones under the thread sanitizer, and at last all of them in the debug
-# build, whose closing lines end the output. The first stage that fails ends it all, with its own closing lines.
+# undefined-behaviour sanitizers, the threaded ones under the thread sanitizer, a little fuzzing, and at last all tests in
+# the debug build, whose closing lines end the output. The first stage that fails ends it all, with its own closing lines.
 #
-# May be run again at any time; the builds lie in build/debug, build/asan and build/tsan.
+# May be run again at any time; the builds lie in build/debug, build/asan, build/tsan and build/fuzz.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # run_tests PRESET: the tests of a build, as many at once as there are cores.
@@ -24,6 +24,8 @@ run_tests asan
 say "Building and testing threads with the thread sanitizer (build/tsan)"
 build tsan threads_tests
 run_tests tsan
+
+"$root/scripts/fuzz.sh" --ci
 
 say "Building and running every test (build/debug)"
 build debug

@@ -196,6 +196,22 @@ TEST_CASE("a worker that asked for heartbeats is lost after three silent ones") 
     CHECK(bench.count(Counter::workers_lost) == 1);
 }
 
+TEST_CASE("a worker that was given up is not sent what waits for it") {
+    BrokerBench bench;
+    auto& worker = bench.worker("w");
+    worker.registers({.heartbeat = true});
+    worker.reads(false);
+    auto& client = bench.client("c");
+    client.request(1, "S.m");
+    bench.passes(1500ms);
+    CHECK(client.answer().code() == "UNAVAILABLE");
+    worker.reads(true);
+    CHECK(worker.heard_nothing());
+    CHECK(bench.count(Counter::undeliverable_messages) == 3);  // the call and two heartbeats
+    worker.heartbeat();
+    CHECK(worker.notified() == std::vector<std::string>{"rpc.register_again"});
+}
+
 TEST_CASE("anything that a worker sends is a sign of life") {
     BrokerBench bench;
     auto& worker = bench.worker("w");

@@ -195,6 +195,8 @@ public:
 
     void sends(std::string body, std::string_view envelope = {}) override;
     void closes() override;
+    /// While it does not read, what is for it stays with the broker.
+    void reads(bool reading);
 
     /// Takes the calls that came; or the only one.
     std::vector<Received> calls() { return take(MessageType::request); }

@@ -238,6 +238,11 @@ void BenchWorker::sends(std::string body, std::string_view envelope) {
     bench_.worker_sends(id_, std::move(body), envelope);
 }
 
+void BenchWorker::reads(bool reading) {
+    reading_ = reading;
+    if (reading) bench_.deliver_all(bench_.core().to_workers(), *this);
+}
+
 void BenchWorker::closes() {
     connected_ = false;
     forget_all();

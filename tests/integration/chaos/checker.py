@@ -14,6 +14,7 @@ import sys
 from history import Journals
 
 MS = 1000
+ITEM = MS // 2  # an item of a stream, of thousands whose programs share a processor with many others
 SECOND = 1000 * MS
 
 GRACE = 250 * MS  # what the client gives the broker's answer beyond the deadline
@@ -93,8 +94,8 @@ class Call:
         return {"Tell": "told", "Count": str(self.work)}.get(self.method, self.id)
 
     def planned_to_fail(self, leisure):
-        needs = (self.work * MS if self.method.startswith("Nap") else 0) + leisure
-        return self.cancelled or self.method == "Fail" or self.timeout < needs
+        work = ITEM if self.method == "Count" else MS if self.method.startswith("Nap") else 0
+        return self.cancelled or self.method == "Fail" or self.timeout < self.work * work + leisure
 
 
 class Checker:
