@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -64,6 +65,7 @@ struct Side {
     transport::Router router;
     transport::Flush flush;
     std::vector<std::string> endpoints;
+    std::set<PeerId> cut;      ///< as they do not read, and not reported closed yet
     std::vector<PeerId> gone;  ///< found gone while sending; reported once what they had sent before was read
 
     void bind(const std::vector<std::string>& wanted, bool insecure) {
@@ -167,6 +169,7 @@ bool Broker::State::receive_all(TimePoint now) {
 
 void Broker::State::report_closed(Side& side, bool from_workers, TimePoint now) {
     const auto closed = [&](PeerId peer) {
+        side.cut.erase(peer);
         if (from_workers)
             core.on_backend_closed(peer, now);
         else
@@ -183,7 +186,7 @@ std::size_t Broker::State::send(Side& side, Outbox& outbox) {
     core.counters().add(Counter::undeliverable_messages, done.dropped);
     side.gone.insert(side.gone.end(), side.flush.gone().begin(), side.flush.gone().end());
     for (const PeerId peer : side.flush.blocked()) {
-        if (outbox.waiting_bytes(peer) <= options.limits.max_unsent_bytes) continue;
+        if (outbox.waiting_bytes(peer) <= options.limits.max_unsent_bytes || !side.cut.insert(peer).second) continue;
         core.counters().add(Counter::slow_peers_cut);
         side.router.disconnect(peer);
     }

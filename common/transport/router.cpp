@@ -58,7 +58,9 @@ std::string address_to_bind(const Endpoint& endpoint) {
 }  // namespace
 
 Router::State::State(Context context, const RouterOptions& options)
-    : socket(std::move(context), ZMQ_ROUTER), monitor(socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) {
+    : socket(std::move(context), ZMQ_ROUTER),
+      monitor(socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED),
+      budget(options.most_under_way) {
     socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark, options.stuck});
     socket.set(ZMQ_BACKLOG, options.backlog);
     socket.set(ZMQ_ROUTER_MANDATORY, 1);
@@ -134,6 +136,12 @@ Sent Router::State::begin(PeerId peer, std::string_view envelope) {
     return Sent::yes;
 }
 
+bool Router::State::has_room(PeerId peer) {
+    if (!budget.is_over(peer)) return true;
+    read_events();  // the descriptor may be another's by now
+    return budget.has_room(peer, peers.descriptor(peer));
+}
+
 bool Router::State::is_ready() { return peers.has_closed() || socket.has_input() || monitor.socket().has_input(); }
 
 Router::Router(Context context, const RouterOptions& options)
@@ -173,13 +181,19 @@ Received Router::receive(Incoming& incoming) {
 }
 
 Sent Router::send(PeerId peer, std::string_view envelope, Body& body) {
+    if (!state_->has_room(peer)) return Sent::would_block;
     const Sent begun = state_->begin(peer, envelope);
-    return begun == Sent::yes ? state_->socket.send(body) : begun;
+    if (begun != Sent::yes) return begun;
+    state_->budget.sent(peer, envelope.size() + body.size());
+    return state_->socket.send(body);
 }
 
 Sent Router::send(PeerId peer, std::string_view envelope, std::string_view bytes) {
+    if (!state_->has_room(peer)) return Sent::would_block;
     const Sent begun = state_->begin(peer, envelope);
-    return begun == Sent::yes ? state_->socket.send(bytes, Socket::More::no) : begun;
+    if (begun != Sent::yes) return begun;
+    state_->budget.sent(peer, envelope.size() + bytes.size());
+    return state_->socket.send(bytes, Socket::More::no);
 }
 
 bool Router::next_closed(PeerId& peer) {

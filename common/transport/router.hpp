@@ -21,11 +21,12 @@
 namespace rpcbroker::transport {
 
 struct RouterOptions {
-    std::size_t max_message = std::size_t{64} << 20;  ///< bytes; a larger body closes its connection
-    std::chrono::milliseconds handshake{2000};        ///< a connection that is not through by then is closed
-    std::chrono::milliseconds linger{1000};           ///< how long what was sent may take to leave at the end
-    int high_water_mark = 1000;                       ///< bodies that wait in libzmq, a peer and direction
-    std::chrono::milliseconds stuck{15'000};          ///< a peer whose system took nothing for so long is cut (tcp)
+    std::size_t max_message = std::size_t{64} << 20;     ///< bytes; a larger body closes its connection
+    std::chrono::milliseconds handshake{2000};           ///< a connection that is not through by then is closed
+    std::chrono::milliseconds linger{1000};              ///< how long what was sent may take to leave at the end
+    int high_water_mark = 1000;                          ///< bodies that wait in libzmq, a peer and direction
+    std::size_t most_under_way = std::size_t{16} << 20;  ///< bytes under way to a peer (tcp); one body may go beyond
+    std::chrono::milliseconds stuck{15'000};             ///< a peer whose system took nothing for so long is cut (tcp)
     int backlog = 1024;
 };
 

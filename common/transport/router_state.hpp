@@ -9,6 +9,7 @@
 #include "common/transport/monitor.hpp"
 #include "common/transport/peers.hpp"
 #include "common/transport/router.hpp"
+#include "common/transport/send_budget.hpp"
 #include "common/transport/socket.hpp"
 
 namespace rpcbroker::transport {
@@ -21,12 +22,14 @@ struct Router::State {
     std::optional<PeerId> identify();
     bool read_frames(std::string& envelope);
     Sent begin(PeerId peer, std::string_view envelope);
+    bool has_room(PeerId peer);
     /// receive or next_closed has something.
     [[nodiscard]] bool is_ready();
 
     Socket socket;
     Monitor monitor;
     Peers peers;
+    SendBudget budget;
     Frame name;   ///< the first frame of a message: its routing id
     Frame frame;  ///< the one after it that was read last
     std::vector<int> unwanted;

@@ -5,6 +5,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include <catch2/catch.hpp>
 
 #include "common/transport/monitor.hpp"
@@ -62,6 +64,39 @@ TEST_CASE("a peer that does not read blocks nobody, and gets all when it reads")
         }
         return waiting.empty() && received == sent;
     }));
+}
+
+TEST_CASE("bytes under way to a peer that does not read are bounded, however large the bodies") {
+    RouterOptions options;
+    options.most_under_way = 4'000'000;
+    Bound bound("tcp://127.0.0.1:*", options);
+    DealerOptions slow_options;
+    slow_options.high_water_mark = 1;
+    Connected slow(bound.endpoint, slow_options);
+    slow.send("I am slow");
+    bound.body();
+    const auto peer = bound.incoming.peer;
+    // What its system and its libzmq have taken is not under way; that is some megabytes, and has an end.
+    const std::string large(1'000'000, 'x');
+    int sent = 0;
+    auto result = Sent::yes;
+    for (int quiet = 0; quiet < 50; ++quiet) {
+        while ((result = bound.router.send(peer, {}, large)) == Sent::yes) {
+            ++sent;
+            quiet = 0;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds{2});
+    }
+    CHECK(result == Sent::would_block);
+    CHECK(sent >= 4);
+    CHECK(sent < 100);
+
+    int received = 0;
+    REQUIRE(wait_until(slow.poller, [&] {
+        while (slow.dealer.receive(slow.incoming) == Received::body) received += slow.incoming.body.size() == 1'000'000;
+        return received == sent;
+    }));
+    CHECK(bound.router.send(peer, {}, large) == Sent::yes);
 }
 
 TEST_CASE("a blocked peer's envelope is never left half sent") {
