@@ -153,8 +153,8 @@ private:
     [[nodiscard]] std::optional<Error> check_wait(const Client& client, const Call& call);
     [[nodiscard]] Duration handling_time(const Call& call) const noexcept;
     [[nodiscard]] std::optional<Error> check_room(const Client& client, const Call& call, std::size_t bytes);
-    [[nodiscard]] bool plan_room(const Service& service, std::uint32_t client, std::size_t bytes);
-    [[nodiscard]] bool plan_bytes(std::uint32_t client, std::size_t bytes, std::size_t freed);
+    [[nodiscard]] bool plan_room(const Service& service, PeerId client, std::size_t bytes);
+    [[nodiscard]] bool plan_bytes(PeerId client, std::size_t bytes, std::size_t freed);
     [[nodiscard]] Error no_room(const Service& service, std::string message, Ran ran = Ran::no) const;
     void displace();
 

@@ -13,6 +13,7 @@
 #include "broker/shares.hpp"
 #include "common/body.hpp"
 #include "common/deadlines.hpp"
+#include "common/peer.hpp"
 #include "common/time.hpp"
 
 namespace rpcbroker::broker {
@@ -47,7 +48,7 @@ struct Call {
 
     // Who asked, and how to answer. No client: it is gone, and this is a one-way call or abandoned.
     Client* client = nullptr;
-    std::uint32_t client_slot = 0;  ///< names its line in a FairQueue
+    PeerId caller;  ///< names its line in a FairQueue; stays when the client is gone
     std::uint32_t client_msgid = 0;
     std::unique_ptr<std::string> envelope;
     std::unique_ptr<CallStream> stream;  ///< null: it takes no stream items

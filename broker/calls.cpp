@@ -108,9 +108,9 @@ void BrokerCore::enqueue(Call& call, FairQueue& queue, Place place, TimePoint un
     call.state = Call::State::waiting;
     if (&queue == &call.service->waiting && queue.empty()) call.service->rate.begin(now_);
     if (place == Place::front)
-        queue.push_front(call.client_slot, call);
+        queue.push_front(call.caller, call);
     else
-        queue.push_back(call.client_slot, call);
+        queue.push_back(call.caller, call);
     begin_waiting(call, place);
     deadlines_.remove(call.timer);
     call.timer = add_timer(Timer::call, until, call.index);

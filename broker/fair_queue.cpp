@@ -11,7 +11,7 @@ constexpr int pace_weight = 16;
 
 }  // namespace
 
-std::uint32_t FairQueue::lane_of(std::uint32_t client) {
+std::uint32_t FairQueue::lane_of(PeerId client) {
     const auto [found, is_new] = by_client_.try_emplace(client, none);
     if (!is_new) return found->second;
     std::uint32_t lane = 0;
@@ -50,7 +50,7 @@ void FairQueue::close(std::uint32_t lane) noexcept {
     spare_.push_back(lane);
 }
 
-void FairQueue::push_back(std::uint32_t client, Call& call) {
+void FairQueue::push_back(PeerId client, Call& call) {
     call.lane = lane_of(client);
     Lane& lane = lanes_[call.lane];
     call.queue = this;
@@ -62,7 +62,7 @@ void FairQueue::push_back(std::uint32_t client, Call& call) {
     ++size_;
 }
 
-void FairQueue::push_front(std::uint32_t client, Call& call) {
+void FairQueue::push_front(PeerId client, Call& call) {
     call.lane = lane_of(client);
     Lane& lane = lanes_[call.lane];
     call.queue = this;
@@ -85,7 +85,7 @@ void FairQueue::remove(Call& call) noexcept {
     if (!lane.first) close(call.lane);
 }
 
-std::size_t FairQueue::before(std::uint32_t client) const noexcept {
+std::size_t FairQueue::before(PeerId client) const noexcept {
     const auto found = by_client_.find(client);
     const std::size_t own = found == by_client_.end() ? 0 : lanes_[found->second].size;
     return std::min(size_, (own + 1) * by_client_.size());
@@ -105,7 +105,7 @@ void FairQueue::served(const Call& call, TimePoint now) noexcept {
     lane.served_at = now;
 }
 
-Duration FairQueue::line_time(std::uint32_t client) const noexcept {
+Duration FairQueue::line_time(PeerId client) const noexcept {
     const auto found = by_client_.find(client);
     if (found == by_client_.end()) return Duration::zero();
     const Lane& lane = lanes_[found->second];

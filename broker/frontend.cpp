@@ -207,7 +207,7 @@ void BrokerCore::keep_request(Call& call, const MessageView& message, Body* alon
 
 void BrokerCore::attach(Call& call, Client& client) {
     call.client = &client;
-    call.client_slot = client.peer.slot;
+    call.caller = client.peer;
     call.client_next = client.calls;
     if (client.calls) client.calls->client_previous = &call;
     client.calls = &call;

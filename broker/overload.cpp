@@ -38,9 +38,9 @@ std::optional<Error> BrokerCore::check_wait(const Client& client, const Call& ca
     const Service& service = *call.service;
     if (service.waiting.empty() || call.pin || call.keyed || !call.method) return std::nullopt;
     if (call.method->groups.empty() || !Directory::is_even(*call.method)) return std::nullopt;
-    auto turn = service.rate.time_for(service.waiting.before(client.peer.slot), now_);
+    auto turn = service.rate.time_for(service.waiting.before(client.peer), now_);
     if (!turn) return std::nullopt;
-    *turn = std::max(*turn, service.waiting.line_time(client.peer.slot));
+    *turn = std::max(*turn, service.waiting.line_time(client.peer));
     *turn += *turn / spare_share;
     const auto takes = handling_time(call);
     const auto left = call.deadline - now_;
@@ -63,7 +63,7 @@ std::optional<Error> BrokerCore::check_room(const Client& client, const Call& ca
     const Service& service = *call.service;
     const bool too_many = service.queued >= limits_.max_queued;
     const bool too_large = queued_bytes_ + bytes > limits_.max_queued_bytes;
-    if ((!too_many && !too_large) || starts_at_once(call) || plan_room(service, client.peer.slot, bytes))
+    if ((!too_many && !too_large) || starts_at_once(call) || plan_room(service, client.peer, bytes))
         return std::nullopt;
     if (too_many)
         return no_room(service, "service " + service.name + ": " + std::to_string(limits_.max_queued) +
@@ -73,7 +73,7 @@ std::optional<Error> BrokerCore::check_room(const Client& client, const Call& ca
 }
 
 /// Finds the calls that a new one of `client` takes the room of: the newest of who has most.
-bool BrokerCore::plan_room(const Service& service, std::uint32_t client, std::size_t bytes) {
+bool BrokerCore::plan_room(const Service& service, PeerId client, std::size_t bytes) {
     std::size_t freed = 0;
     if (service.queued >= limits_.max_queued) {
         if (service.shares.largest() <= service.shares.held_by(client) + 1) return false;
@@ -87,7 +87,7 @@ bool BrokerCore::plan_room(const Service& service, std::uint32_t client, std::si
 
 /// As plan_room(), of bytes, `freed` of which are found already. What was found is taken out of the shares to see who has
 /// most then, and put back: whether it has to go is only known when there is enough.
-bool BrokerCore::plan_bytes(std::uint32_t client, std::size_t bytes, std::size_t freed) {
+bool BrokerCore::plan_bytes(PeerId client, std::size_t bytes, std::size_t freed) {
     for (Call* call : displaced_) shares_of_bytes_.remove(*call);
     const auto would_hold = shares_of_bytes_.held_by(client) + bytes;
     while (queued_bytes_ + bytes - freed > limits_.max_queued_bytes && shares_of_bytes_.largest() > would_hold) {

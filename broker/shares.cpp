@@ -10,12 +10,12 @@ ShareLink& Shares::link(Call& call) const noexcept {
     return kind_ == Kind::calls ? call.share_of_calls : call.share_of_bytes;
 }
 
-std::uint32_t Shares::holder_of(std::uint32_t client) {
+std::uint32_t Shares::holder_of(PeerId client) {
     const auto found = by_client_.find(client);
     return found == by_client_.end() ? make_holder(client) : found->second;
 }
 
-std::uint32_t Shares::make_holder(std::uint32_t client) {
+std::uint32_t Shares::make_holder(PeerId client) {
     if (spare_.empty()) {
         spare_.push_back(static_cast<std::uint32_t>(holders_.size()));
         holders_.emplace_back();
@@ -55,7 +55,7 @@ void Shares::drop(std::uint32_t holder) noexcept {
 }
 
 void Shares::add(Call& call, std::size_t amount, Age age) {
-    const auto at = holder_of(call.client_slot);
+    const auto at = holder_of(call.caller);
     Holder& holder = holders_[at];
     ShareLink& own = link(call);
     own.holder = at;
@@ -82,7 +82,7 @@ void Shares::remove(Call& call) noexcept {
         drop(own.holder);
 }
 
-std::size_t Shares::held_by(std::uint32_t client) const noexcept {
+std::size_t Shares::held_by(PeerId client) const noexcept {
     const auto found = by_client_.find(client);
     return found == by_client_.end() ? 0 : holders_[found->second].amount;
 }

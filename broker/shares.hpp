@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/peer.hpp"
+
 namespace rpcbroker::broker {
 
 struct Call;
@@ -32,12 +34,12 @@ public:
     Shares(const Shares&) = delete;
     Shares& operator=(const Shares&) = delete;
 
-    /// `age`: among those of its client that are here. The client is Call::client_slot.
+    /// `age`: among those of its client that are here. The client is Call::caller.
     void add(Call& call, std::size_t amount, Age age);
     void remove(Call& call) noexcept;
 
     /// Zero for a client that has nothing here.
-    [[nodiscard]] std::size_t held_by(std::uint32_t client) const noexcept;
+    [[nodiscard]] std::size_t held_by(PeerId client) const noexcept;
     /// What the client that has most has.
     [[nodiscard]] std::size_t largest() const noexcept { return heap_.empty() ? 0 : holders_[heap_.front()].amount; }
     /// The newest call of that client; of equals, any. Null when nothing is here.
@@ -47,17 +49,17 @@ public:
     [[nodiscard]] std::size_t clients() const noexcept { return heap_.size(); }
 
 private:
-    using ByClient = std::unordered_map<std::uint32_t, std::uint32_t>;
+    using ByClient = std::unordered_map<PeerId, std::uint32_t>;
     struct Holder {
         std::size_t amount = 0;
         Call* newest = nullptr;
         Call* oldest = nullptr;
-        std::uint32_t client = 0;
+        PeerId client;
         std::uint32_t place = 0;  ///< in the heap
     };
     [[nodiscard]] ShareLink& link(Call& call) const noexcept;
-    std::uint32_t holder_of(std::uint32_t client);
-    std::uint32_t make_holder(std::uint32_t client);
+    std::uint32_t holder_of(PeerId client);
+    std::uint32_t make_holder(PeerId client);
     void drop(std::uint32_t holder) noexcept;
     void put(std::uint32_t holder, std::uint32_t place) noexcept;
     void rise(std::uint32_t holder) noexcept;

@@ -15,9 +15,10 @@ struct Line {
     std::array<Call, 26> calls;
 
     Call& operator[](char name) { return calls[static_cast<std::size_t>(name - 'a')]; }
-    void push(std::uint32_t client, const std::string& names) {
+    void push(PeerId client, const std::string& names) {
         for (const char name : names) queue.push_back(client, (*this)[name]);
     }
+    void push(std::uint32_t client, const std::string& names) { push(PeerId{client, 1}, names); }
     char name_of(const Call* call) const { return call ? static_cast<char>('a' + (call - calls.data())) : '-'; }
     std::string pop_all() {
         std::string order;
@@ -61,12 +62,20 @@ TEST_CASE("fair queue: a client does not get ahead by leaving and coming back") 
     CHECK(line.pop_all() == "bd");
 }
 
+TEST_CASE("fair queue: who comes on the slot of one who left does not stand behind its calls") {
+    Line line;
+    line.push(PeerId{1, 1}, "abc");
+    line.push(PeerId{1, 2}, "d");
+    CHECK(line.queue.before({1, 3}) == 2);
+    CHECK(line.pop_all() == "adbc");
+}
+
 TEST_CASE("fair queue: a call that comes back is first in its client's line") {
     Line line;
     line.push(1, "bc");
-    line.queue.push_front(1, line['a']);
+    line.queue.push_front({1, 1}, line['a']);
     CHECK(line.queue.first() == &line['a']);
-    line.queue.push_front(2, line['x']);
+    line.queue.push_front({2, 1}, line['x']);
     CHECK(line.pop_all() == "axbc");
 }
 
@@ -106,20 +115,20 @@ TEST_CASE("fair queue: lines are used again") {
 
 TEST_CASE("fair queue: before a new call goes what its client's turn needs, and never more than there is") {
     Line line;
-    CHECK(line.queue.before(1) == 0);
+    CHECK(line.queue.before({1, 1}) == 0);
     line.push(1, "abcdefgh");
-    CHECK(line.queue.before(1) == 8);
-    CHECK(line.queue.before(2) == 1);
+    CHECK(line.queue.before({1, 1}) == 8);
+    CHECK(line.queue.before({2, 1}) == 1);
     line.push(2, "ij");
-    CHECK(line.queue.before(1) == 10);
-    CHECK(line.queue.before(2) == 6);
-    CHECK(line.queue.before(3) == 2);
+    CHECK(line.queue.before({1, 1}) == 10);
+    CHECK(line.queue.before({2, 1}) == 6);
+    CHECK(line.queue.before({3, 1}) == 2);
     line.queue.remove(line['i']);
-    CHECK(line.queue.before(2) == 4);
+    CHECK(line.queue.before({2, 1}) == 4);
     line.queue.pop();
-    CHECK(line.queue.before(1) == 8);
-    line.queue.push_front(1, line['a']);
-    CHECK(line.queue.before(1) == 9);
+    CHECK(line.queue.before({1, 1}) == 8);
+    line.queue.push_front({1, 1}, line['a']);
+    CHECK(line.queue.before({1, 1}) == 9);
 }
 
 TEST_CASE("fair queue: every call in it can be visited") {

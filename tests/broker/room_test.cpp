@@ -136,6 +136,19 @@ TEST_CASE("room: one-way calls are displaced, too, and counted") {
     CHECK(bench.count(Counter::one_way_failed) == 1);
 }
 
+TEST_CASE("room: who comes on the slot of one who left is not charged with its one-way calls") {
+    BrokerBench bench(room_for(2));
+    bench.worker("w", {.capacity = 0});
+    auto& gone = bench.client("gone");
+    for (int i = 0; i < 2; ++i) gone.notify("S.m");
+    gone.closes();
+    auto& next = bench.client("next");
+    REQUIRE(next.id().slot == gone.id().slot);
+    next.requests(0, 1);
+    CHECK(next.heard_nothing());
+    CHECK(bench.count(Counter::calls_displaced) == 1);
+}
+
 TEST_CASE("room: retry_after is the time in which an eighth of the queue goes") {
     BrokerBench bench(room_for(32));
     auto& worker = bench.worker("w", Offer{});

@@ -16,9 +16,12 @@ namespace {
 
 using Age = Shares::Age;
 
+/// Some share a slot.
+PeerId peer(std::uint32_t client) { return {.slot = client / 2, .generation = client % 2}; }
+
 Call call_of(std::uint32_t client) {
     Call call;
-    call.client_slot = client;
+    call.caller = peer(client);
     return call;
 }
 
@@ -26,16 +29,16 @@ TEST_CASE("shares: nobody has anything at first, and again when all is removed")
     Shares shares(Shares::Kind::calls);
     CHECK(shares.largest() == 0);
     CHECK(shares.newest_of_largest() == nullptr);
-    CHECK(shares.held_by(7) == 0);
+    CHECK(shares.held_by(peer(7)) == 0);
     Call call = call_of(7);
     shares.add(call, 5, Age::newest);
     CHECK(shares.largest() == 5);
-    CHECK(shares.held_by(7) == 5);
+    CHECK(shares.held_by(peer(7)) == 5);
     CHECK(shares.clients() == 1);
     shares.remove(call);
     CHECK(shares.largest() == 0);
     CHECK(shares.newest_of_largest() == nullptr);
-    CHECK(shares.held_by(7) == 0);
+    CHECK(shares.held_by(peer(7)) == 0);
     CHECK(shares.clients() == 0);
 }
 
@@ -79,14 +82,14 @@ TEST_CASE("shares: calls and bytes of the same call are told apart") {
     by_bytes.add(large, 100, Age::newest);
     CHECK(by_number.newest_of_largest() == &smaller);
     CHECK(by_bytes.newest_of_largest() == &large);
-    CHECK(by_bytes.held_by(1) == 11);
+    CHECK(by_bytes.held_by(peer(1)) == 11);
 }
 
 /// What Shares does, done by looking at everything.
 struct Naive {
-    std::map<std::uint32_t, std::deque<std::pair<Call*, std::size_t>>> held;
+    std::map<PeerId, std::deque<std::pair<Call*, std::size_t>>> held;
 
-    [[nodiscard]] std::size_t of(std::uint32_t client) const {
+    [[nodiscard]] std::size_t of(PeerId client) const {
         std::size_t sum = 0;
         if (const auto found = held.find(client); found != held.end())
             for (const auto& [call, amount] : found->second) sum += amount;
@@ -98,8 +101,8 @@ struct Naive {
         return most;
     }
     void remove(const Call& call) {
-        std::erase_if(held.at(call.client_slot), [&](const auto& one) { return one.first == &call; });
-        if (held.at(call.client_slot).empty()) held.erase(call.client_slot);
+        std::erase_if(held.at(call.caller), [&](const auto& one) { return one.first == &call; });
+        if (held.at(call.caller).empty()) held.erase(call.caller);
     }
 };
 
@@ -124,7 +127,7 @@ private:
     }
     void enter(Call& call) {
         const std::size_t amount = pick(4) == 0 ? pick(1000) : 1;
-        auto& line = naive_.held[call.client_slot];
+        auto& line = naive_.held[call.caller];
         if (pick(5) == 0) {
             shares_.add(call, amount, Age::oldest);
             line.emplace_front(&call, amount);
@@ -143,13 +146,13 @@ private:
     void check() {
         REQUIRE(shares_.clients() == naive_.held.size());
         REQUIRE(shares_.largest() == naive_.largest());
-        const auto client = pick(60);
+        const PeerId client = peer(pick(60));
         REQUIRE(shares_.held_by(client) == naive_.of(client));
         const Call* newest = shares_.newest_of_largest();
         REQUIRE((newest == nullptr) == in_.empty());
         if (!newest) return;
-        REQUIRE(naive_.of(newest->client_slot) == naive_.largest());
-        REQUIRE(naive_.held.at(newest->client_slot).back().first == newest);
+        REQUIRE(naive_.of(newest->caller) == naive_.largest());
+        REQUIRE(naive_.held.at(newest->caller).back().first == newest);
     }
 
     std::mt19937 random_;

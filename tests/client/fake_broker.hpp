@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <rpcbroker/pack.hpp>
@@ -19,7 +20,7 @@
 namespace rpcbroker::test {
 
 /// Answers rpc.hello, rpc.ping and rpc.heartbeat; "T.Echo" with its first parameter; "T.Options" with the map of options that the
-/// call came with; "T.Fail" with ABORTED; "T.Busy" twice with UNAVAILABLE, then with 3; everything else never. Streams,
+/// call came with; "T.Fail" with ABORTED; "T.Busy" twice with UNAVAILABLE, then with 3; "T.Once" once, with null; everything else never. Streams,
 /// with credit: "T.Count" n items 1, 2, … n, and returns n; "T.Break" the same but for its end, which is ABORTED; "T.Never"
 /// the same without an end; "T.Flood" one item more than it may. Without `stream`, the first two are refused, and so is
 /// "T.Refuse", which does not stream. Counts what it is sent, by method.
@@ -107,6 +108,8 @@ private:
             append_result(out, message.msgid, message.options_map);
         } else if (message.method == "T.Fail") {
             append_error(out, message.msgid, Error{Code::aborted, "as you wish"});
+        } else if (message.method == "T.Once") {
+            if (!std::exchange(answered_once_, true)) append_result(out, message.msgid, "\xc0");
         } else if (message.method == "T.Busy" && ++busy_calls_ <= 2) {
             append_error(out, message.msgid, Error{Code::unavailable, "busy", By::broker, Ran::no});
         } else if (message.method == "T.Busy") {
@@ -175,6 +178,7 @@ private:
     std::atomic<int> items_sent_{0};
     std::map<std::uint32_t, FakeStream> streams_;
     int busy_calls_ = 0;
+    bool answered_once_ = false;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::string> seen_;
