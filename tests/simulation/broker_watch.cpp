@@ -103,6 +103,7 @@ void BrokerWatch::from_client(PeerId peer, ClientView& client, std::string_view 
 void BrokerWatch::request(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message) {
     const bool reserved = is_reserved(message.method);
     ++(reserved ? rpc_requests_ : requests_);
+    if (message.method == "rpc.drain") drains(message);
     Owed owed{std::nullopt, std::string{envelope}};
     if (client.honest && !reserved) owed.call = read_number(message.params);
     if (owed.call) {
@@ -111,6 +112,15 @@ void BrokerWatch::request(PeerId peer, ClientView& client, std::string_view enve
         owed.in_turn = is_in_turn(message);
     }
     client.owed.emplace(message.msgid, std::move(owed));
+}
+
+/// The worker leaves from now on, also where it cannot be told yet.
+void BrokerWatch::drains(const MessageView& message) {
+    Unpacker params{message.params};
+    params.take_array();
+    const auto id = params.take_string();
+    for (auto& [peer, worker] : workers_)
+        if (id && worker.id == *id) turn_.workers_changed = worker.leaving = true;
 }
 
 void BrokerWatch::admitted(PeerId peer, std::uint64_t call, const MessageView& message) {
@@ -170,14 +180,23 @@ void BrokerWatch::from_worker(WorkerView& worker, const MessageView& message) {
         worker.capacity = *capacity;
         if (!worker.asked_for.empty()) worker.asked_for.back().second = *capacity;
     }
-    worker.most_capacity = std::max(worker.most_capacity, worker.capacity);
+    may_have(worker, worker.capacity);
+}
+
+/// From now on; what it could have before may be on its way to it.
+void BrokerWatch::may_have(WorkerView& worker, std::uint64_t capacity) {
+    constexpr std::uint64_t most = 10'000;  // liars say more
+    worker.most_capacity = std::max(worker.most_capacity, capacity);
+    std::size_t room = 0;
+    for (const auto& [peer, each] : workers_) room += std::min(each.most_capacity, most);
+    most_places_ = std::max(most_places_, room);
 }
 
 void BrokerWatch::registration(WorkerView& worker, const MessageView& message) {
     if (message.method != "rpc.register") return;
     turn_.workers_changed = true;
     worker.asked_for.emplace_back(message.msgid, number_in(message.params, "capacity").value_or(0));
-    worker.most_capacity = std::max(worker.most_capacity, worker.asked_for.back().second);
+    may_have(worker, worker.asked_for.back().second);
     const auto heartbeat = value_of(message.params, "heartbeat");
     worker.heartbeat = heartbeat && Unpacker{*heartbeat}.take_boolean().value_or(false);
 }
@@ -193,12 +212,7 @@ void BrokerWatch::returned(WorkerView& worker, const MessageView& message) {
     }
 }
 
-/// The place is free. A liar may guess the id of what the broker gave it and has not sent yet: its place may be free already.
-void BrokerWatch::answered_by(WorkerView& worker, std::uint32_t msgid) {
-    const auto freed = worker.calls.erase(msgid);
-    places_ -= freed;
-    if (freed == 0 && !worker.honest) worker.guessed.insert(msgid);
-}
+void BrokerWatch::answered_by(WorkerView& worker, std::uint32_t msgid) { places_ -= worker.calls.erase(msgid); }
 
 void BrokerWatch::client_closed(PeerId peer) { clients_.erase(peer); }
 
@@ -221,13 +235,19 @@ void BrokerWatch::to_client(PeerId peer, std::string_view envelope, std::string_
     for (; step == BodyReader::Step::message; step = reader.next(message)) {
         if (message.type == MessageType::response) response(peer, client, envelope, message);
         if (message.type == MessageType::request) fail("a client is sent no requests", text_of(peer));
-        if (message.type == MessageType::stream_item && client.honest && !client.owed.contains(message.msgid))
-            fail("items are of calls that are under way",
-                 "client " + text_of(peer) + " is sent an item of " + std::to_string(message.msgid));
+        if (message.type == MessageType::stream_item && client.honest) item(peer, client, message.msgid);
     }
     if (step == BodyReader::Step::end) return;
     if (client.errors_owed == 0) fail("a broker sends nothing malformed", "to client " + text_of(peer));
     --client.errors_owed;  // its msgid is nil
+}
+
+void BrokerWatch::item(PeerId peer, const ClientView& client, std::uint32_t msgid) {
+    const auto owed = client.owed.find(msgid);
+    if (owed == client.owed.end())
+        fail("items are of calls that are under way",
+             "client " + text_of(peer) + " is sent an item of " + std::to_string(msgid));
+    if (owed->second.call && awaited_by_liar()) history_.call(*owed->second.call).lied_about = true;
 }
 
 void BrokerWatch::response(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message) {
@@ -290,7 +310,7 @@ void BrokerWatch::answered(PeerId peer, WorkerView& worker, const MessageView& m
     worker.asked_for.erase(asked);
     if (!Unpacker{message.error}.take_nil()) return;
     worker.capacity = capacity;
-    worker.most_capacity = std::max(worker.most_capacity, capacity);
+    may_have(worker, capacity);
     const auto id = value_of(message.result, "worker");
     const std::string text{id ? Unpacker{*id}.take_string().value_or("") : ""};
     if (worker.id != text) places_ -= std::exchange(worker.calls, {}).size();
@@ -311,11 +331,10 @@ void BrokerWatch::dispatched(PeerId peer, WorkerView& worker, const MessageView&
         fail("an id on the wire is new at every dispatch",
              "worker " + text_of(peer) + " is sent " + std::to_string(message.msgid) + " twice");
     most_places_ = std::max(most_places_, ++places_);
-    worker.surplus += worker.guessed.erase(message.msgid);
     worker.cancelled.erase(message.msgid);
     check_new(message.msgid);
     check_place(peer, worker, message, fresh);
-    if (worker.calls.size() > worker.most_capacity + worker.surplus)
+    if (worker.honest && worker.calls.size() > worker.most_capacity)
         fail("no worker is sent more than it has room for", "worker " + text_of(peer) + " has " +
                                                                 std::to_string(worker.calls.size()) + " calls of " +
                                                                 std::to_string(worker.most_capacity));

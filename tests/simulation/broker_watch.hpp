@@ -59,7 +59,7 @@ public:
     /// Nothing is owed, nothing is at a worker.
     void check_idle() const;
 
-    /// Places that are taken at workers; and the most at once so far.
+    /// Places that are taken at workers; and the most at once so far that were, or that workers had room for.
     [[nodiscard]] std::size_t places() const noexcept { return places_; }
     [[nodiscard]] std::size_t most_places() const noexcept { return most_places_; }
     /// Ids of workers that are there.
@@ -90,8 +90,6 @@ private:
         std::deque<std::pair<std::uint32_t, std::uint64_t>> asked_for;
         std::uint64_t capacity = 0;
         std::uint64_t most_capacity = 0;  ///< since all that was decided on was sent
-        std::set<std::uint32_t> guessed;  ///< ids that a liar answered or returned before they were sent to it
-        std::size_t surplus = 0;          ///< calls at a liar that may have been answered so
         bool heartbeat = false;
         bool honest = true;
         Duration heard{};
@@ -110,6 +108,7 @@ private:
         std::uint64_t number = 0;
         bool workers_changed = false;  ///< one came or went, or is about to
         unsigned workers_lost = 0;
+        bool liar_lost = false;
         std::set<PeerId> blocked;      ///< workers, when it began
         std::vector<PeerId> served{};  ///< clients whose calls left the queue
         std::set<PeerId> ended{};      ///< clients whose calls ended in the queue, perhaps
@@ -119,12 +118,15 @@ private:
 
     void from_client(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message);
     void request(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message);
+    void drains(const MessageView& message);
     void admitted(PeerId peer, std::uint64_t call, const MessageView& message);
     void notification(PeerId peer, ClientView& client, const MessageView& message);
     void from_worker(WorkerView& worker, const MessageView& message);
+    void may_have(WorkerView& worker, std::uint64_t capacity);
     void registration(WorkerView& worker, const MessageView& message);
     void returned(WorkerView& worker, const MessageView& message);
     void answered_by(WorkerView& worker, std::uint32_t msgid);
+    void item(PeerId peer, const ClientView& client, std::uint32_t msgid);
     void response(PeerId peer, ClientView& client, std::string_view envelope, const MessageView& message);
     void to_worker(PeerId peer, WorkerView& worker, const MessageView& message, bool fresh);
     void answered(PeerId peer, WorkerView& worker, const MessageView& message);

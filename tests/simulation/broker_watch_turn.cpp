@@ -81,12 +81,12 @@ std::set<PeerId> BrokerWatch::waiting_clients() const {
     return waiting;
 }
 
-/// A liar may answer what is on its way to it, by a msgid that it guesses.
+/// A liar may answer what is on its way to it, by a msgid that it guesses; also right before it goes.
 bool BrokerWatch::awaited_by_liar() const {
-    return std::ranges::any_of(turn_.blocked, [this](PeerId peer) {
-        const auto found = workers_.find(peer);
-        return found != workers_.end() && !found->second.honest;
-    });
+    return turn_.liar_lost || std::ranges::any_of(turn_.blocked, [this](PeerId peer) {
+               const auto found = workers_.find(peer);
+               return found != workers_.end() && !found->second.honest;
+           });
 }
 
 void BrokerWatch::check_keys() {
@@ -127,7 +127,7 @@ void BrokerWatch::check_place(PeerId peer, const WorkerView& worker, const Messa
 void BrokerWatch::told(WorkerView& worker, const MessageView& message) {
     if (message.method == "rpc.credit") return granted(worker, message);
     if (message.method == "rpc.drain") turn_.workers_changed = worker.leaving = true;
-    if (message.method == "rpc.left") worker.left = true;
+    if (message.method == "rpc.left") worker.left = worker.leaving = true;
     if (message.method != "rpc.cancel") return;
     Unpacker in{message.params};
     in.take_array();
@@ -138,6 +138,7 @@ void BrokerWatch::told(WorkerView& worker, const MessageView& message) {
 void BrokerWatch::lost(WorkerView& worker) {
     turn_.workers_changed = true;
     ++turn_.workers_lost;
+    turn_.liar_lost |= !worker.honest;
     const auto placed = calls_at_workers();
     for (auto& [call, admission] : admissions_)
         if (!placed.contains(call)) ++admission.lost;  // perhaps with this one, to which it was not sent yet
@@ -164,7 +165,8 @@ void BrokerWatch::check_run_again(std::uint64_t number, const MessageView& messa
     });
     const auto error = read_error_object(message.error);
     if (another && error && error->code() == Code::unavailable && error->by() == By::broker)
-        fail("an idempotent call is run once more when its worker is lost", "#" + std::to_string(number));
+        fail("an idempotent call is run once more when its worker is lost",
+             "#" + std::to_string(number) + ": " + error->what());
 }
 
 // ---- sums

@@ -138,7 +138,8 @@ public:
     void set_slowness(int factor) noexcept { slowness_ = factor; }
     /// Nothing arrives from one place at the other until then.
     void cut(Place from, Place to, TimePoint until);
-    void heal_all() noexcept { cuts_.clear(); }
+    /// There are no cuts any more, and what they held up arrives.
+    void heal_all();
     /// Breaks one of the connections that there are, if any.
     void break_any();
     void set_running(Place place, bool running);

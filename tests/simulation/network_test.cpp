@@ -108,6 +108,20 @@ TEST_CASE("network: a cut one way holds up that direction, and no other") {
     CHECK(wire.read() == "a");
 }
 
+TEST_CASE("network: what a cut held up arrives once all is healed, in its order") {
+    Wire wire;
+    wire.network.cut(worker_place, broker_place, wire.events.now() + 10s);
+    wire.send("a");
+    wire.send("b");
+    wire.pass(10ms);
+    CHECK(wire.read().empty());
+    wire.network.heal_all();
+    wire.pass(1ms);
+    CHECK(wire.read() == "ab");
+    wire.pass(10s);
+    CHECK(wire.read().empty());
+}
+
 TEST_CASE("network: a full pipe takes nothing until it is read") {
     Wire wire{1ms, 0ms, 2};
     CHECK(wire.send("a") == Sent::yes);
