@@ -9,6 +9,7 @@ deadlines of 1 s. With --flood: ten clients with 10,000 calls each under way bes
 """
 
 import argparse
+import collections
 import multiprocessing
 import statistics
 import sys
@@ -171,7 +172,7 @@ def flood(frontend, seconds, floods, waiting, polite):
             for client in clients:
                 for _ in range(client.receive()):
                     client.send("EchoUtil.Sleep", (1,), 10_000)
-        return [took for client in clients for took in client.good], {k: v for c in clients for k, v in c.ends.items()}
+        return [took for client in clients for took in client.good], sum((collections.Counter(client.ends) for client in clients), collections.Counter())
     alone, _ = measured()
     over = multiprocessing.Event()
     flooders = [multiprocessing.Process(target=flooder, args=(frontend, waiting, over)) for _ in range(floods)]
@@ -191,7 +192,7 @@ def flood(frontend, seconds, floods, waiting, polite):
     for what, times in (("alone", alone), ("beside the floods", beside)):
         print(f"{polite} polite clients {what}: {len(times) / seconds:.0f} calls/s, p50 "
               f"{1000 * statistics.median(times):.1f} ms, p99 {1000 * percentile(times, 0.99):.1f} ms")
-    print("ends of polite calls:", ends, "most at once:", watch.most)
+    print("ends of polite calls:", dict(ends), "most at once:", watch.most)
 
 
 def main():

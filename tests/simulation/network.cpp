@@ -227,6 +227,7 @@ void Network::hang_up(const Link& connection, bool by_dealer, bool abrupt) {
     std::erase(connections_, connection);
     if (abrupt || !by_dealer) lose(connection->to_router);
     if (abrupt || by_dealer) lose(connection->to_dealer);
+    untold_ += 2;
     const auto now = events_.now();
     const bool soon = random_.chance(700);
     const Duration most = soon ? 2 * least_ + 1ms : Duration{300ms};
@@ -238,6 +239,7 @@ void Network::hang_up(const Link& connection, bool by_dealer, bool abrupt) {
 }
 
 void Network::tell_dealer(const Link& connection) {
+    --untold_;
     Dealer* dealer = connection->dealer;
     if (!dealer) return;
     // What a cut still holds up is waited for no longer.
@@ -249,6 +251,7 @@ void Network::tell_dealer(const Link& connection) {
 }
 
 void Network::tell_router(const Link& connection) {
+    --untold_;
     if (!connection->router) return;
     lose(connection->to_router);
     connection->router->over_.push_back(connection);

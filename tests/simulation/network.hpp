@@ -144,6 +144,8 @@ public:
     void break_any();
     void set_running(Place place, bool running);
 
+    /// Whether everybody knows of every connection that is over that it is.
+    [[nodiscard]] bool all_told() const noexcept { return untold_ == 0; }
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 
 private:
@@ -178,6 +180,7 @@ private:
     int slowness_ = 1;
     std::uint64_t connections_made_ = 0;
     std::uint64_t lost_ = 0;  ///< bodies
+    std::size_t untold_ = 0;  ///< ends of connections that are over, and do not know it
     std::map<std::pair<Place, Place>, TimePoint> cuts_;
     std::set<Place> stopped_;
     std::map<std::pair<Place, bool>, Router*> routers_;

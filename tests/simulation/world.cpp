@@ -268,7 +268,8 @@ void World::restart_hopeless() {
 bool World::at_rest() const {
     const auto workers = running<WorkerNode>();
     const auto clients = running<ClientNode>();
-    return std::ranges::all_of(posts_,
+    return scene_.network.all_told() &&
+           std::ranges::all_of(posts_,
                                [this](const Post& post) {
                                    return !is_honest(static_cast<Place>(&post - posts_.data())) ||
                                           (post.process && !post.process->ended());
