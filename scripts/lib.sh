@@ -13,7 +13,7 @@ build_packages=(
 )
 test_packages=(
     ccache catch2 python3 python3-zmq python3-msgpack
-    clang-format clang-tidy gcovr
+    clang-format clang-tidy gcovr valgrind
 )
 fuzz_packages=(clang libclang-rt-14-dev)
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, runs every test: style and lint first, then all tests under the address and
-# undefined-behaviour sanitizers, the threaded ones under the thread sanitizer, a little fuzzing, and at last all tests in
-# the debug build, whose closing lines end the output. The first stage that fails ends it all, with its own closing lines.
+# undefined-behaviour sanitizers, the threaded ones under the thread sanitizer, a little fuzzing, the instructions that a
+# call costs, and at last all tests in the debug build, whose closing lines end the output. The first stage that fails ends
+# it all, with its own closing lines.
 #
-# May be run again at any time; the builds lie in build/debug, build/asan, build/tsan and build/fuzz.
+# May be run again at any time; the builds lie in build/debug, build/asan, build/tsan, build/fuzz and build/bench.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # run_tests PRESET: the tests of a build, as many at once as there are cores.
@@ -26,6 +27,10 @@ build tsan threads_tests
 run_tests tsan
 
 "$root/scripts/fuzz.sh" --ci
+
+say "Building the cores optimised and counting the instructions of a call (build/bench)"
+build bench core_calls
+/usr/bin/python3 "$root/tests/bench/instructions.py" --check
 
 say "Building and running every test (build/debug)"
 build debug

@@ -1,18 +1,25 @@
 // Takes calls through one core, without sockets, for callgrind to count instructions: tests/bench/instructions.py.
 //
 //     core_calls broker|worker|client BATCH CALLS
+//     core_calls allocations      fails where a core in steady state allocates more often than is known of it
+//     core_calls versions         what it was built from, as JSON
 //
 // Every body holds BATCH calls of EchoUtil.CountString "this is test", as the project's client writes them. What is counted
 // is marked by the functions named measured_…: the core and its outbox, not the making of the bodies.
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <msgpack/version.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <rpcbroker/pack.hpp>
 
+#include <gnu/libc-version.h>
+
+#include "allocations.hpp"
 #include "broker/broker_core.hpp"
 #include "client/client_core.hpp"
 #include "common/message.hpp"
@@ -33,8 +40,21 @@ struct Work {
     std::uint32_t batch = 1;
     std::uint32_t calls = 1;
     TimePoint now{std::chrono::hours{1}};
+    std::uint32_t turn = 0;
+    std::uint64_t allocated = 0;  ///< by the core in the second half of the turns, when it has seen all there is
 
     [[nodiscard]] std::uint32_t turns() const { return calls / batch; }
+    /// On to the next turn; false when that was the last one.
+    bool next() {
+        now += step;
+        return turn++ < turns();
+    }
+    template <class F>
+    void count(F&& part) {
+        const auto before = allocations();
+        part();
+        if (turn > turns() / 2) allocated += allocations() - before;
+    }
 };
 
 std::string packed_parameters() {
@@ -134,16 +154,15 @@ void run_broker(Work& work) {
     take(core.to_clients(), client, out);
     const std::string asked = requests(work.batch);
     std::string answers;
-    for (std::uint32_t turn = 0; turn < work.turns(); ++turn) {
-        work.now += step;
+    while (work.next()) {
         out.clear();
         answers.clear();
         Body body{asked};
-        measured_broker_requests(core, client, worker, body, work.now, out);
+        work.count([&] { measured_broker_requests(core, client, worker, body, work.now, out); });
         append_answers(answers, out);
         out.clear();
         Body responses{answers};
-        measured_broker_responses(core, client, worker, responses, work.now + step / 2, out);
+        work.count([&] { measured_broker_responses(core, client, worker, responses, work.now + step / 2, out); });
     }
     if (core.counters()[broker::Counter::calls_answered] != std::uint64_t{work.turns()} * work.batch)
         fail("the broker did not answer every call");
@@ -191,11 +210,10 @@ void run_worker(Work& work) {
     std::string response;
     const std::string asked = requests(work.batch);
     std::uint64_t bytes = 0;
-    for (std::uint32_t turn = 0; turn < work.turns(); ++turn) {
-        work.now += step;
+    while (work.next()) {
         out.clear();
         Body body{asked};
-        measured_worker(session, registry, running, body, work.now, response, out);
+        work.count([&] { measured_worker(session, registry, running, body, work.now, response, out); });
         bytes += out.size();
     }
     if (session.counters().calls != std::uint64_t{work.turns()} * work.batch || bytes == 0)
@@ -240,30 +258,62 @@ void run_client(Work& work) {
     const NewCall call{.method = method, .params = params, .options = options};
     std::size_t ended = 0;
     std::string answers;
-    for (std::uint32_t turn = 0; turn < work.turns(); ++turn) {
-        work.now += step;
+    while (work.next()) {
         out.clear();
         answers.clear();
-        measured_client_calls(session, call, work.batch, work.now, out);
+        work.count([&] { measured_client_calls(session, call, work.batch, work.now, out); });
         append_answers(answers, out);
-        ended += measured_client_answers(session, answers, work.now + step / 2);
+        work.count([&] { ended += measured_client_answers(session, answers, work.now + step / 2); });
     }
     if (ended != std::size_t{work.turns()} * work.batch) fail("the client did not end every call well");
 }
 
+void run_core(std::string_view core, Work& work) {
+    if (core == "broker") return run_broker(work);
+    if (core == "worker") return run_worker(work);
+    if (core == "client") return run_client(work);
+    fail("no core is called " + std::string(core));
+}
+
+/// How often a core in steady state takes memory from the heap for 100 bodies of `batch` calls.
+struct Known {
+    std::string_view core;
+    std::uint32_t batch;
+    std::uint64_t allocations;
+};
+
+int check_allocations() {
+    constexpr std::array<Known, 6> all{{{"broker", 1, 0},
+                                        {"broker", 64, 0},
+                                        {"worker", 1, 50},
+                                        {"worker", 64, 3200},
+                                        {"client", 1, 100},
+                                        {"client", 64, 700}}};
+    bool more = false;
+    for (const Known& known : all) {
+        Work work{.batch = known.batch, .calls = 200 * known.batch};
+        run_core(known.core, work);
+        std::cout << known.core << ": " << work.allocated << " allocations for 100 bodies of " << known.batch
+                  << " calls, " << known.allocations << " are known\n";
+        more = more || work.allocated > known.allocations;
+    }
+    return more ? 1 : 0;
+}
+
+void print_versions() {
+    std::cout << R"({"compiler": ")" << RPCBROKER_COMPILER << R"(", "flags": ")" << RPCBROKER_FLAGS
+              << R"(", "libstdc++": ")" << __GLIBCXX__ << R"(", "msgpack": ")" << MSGPACK_VERSION << R"(", "glibc": ")"
+              << gnu_get_libc_version() << "\"}\n";
+}
+
 int run(const std::vector<std::string>& words) {
-    if (words.size() != 3) fail("usage: core_calls broker|worker|client BATCH CALLS");
+    if (words.size() == 1 && words[0] == "allocations") return check_allocations();
+    if (words.size() == 1 && words[0] == "versions") return print_versions(), 0;
+    if (words.size() != 3) fail("usage: core_calls broker|worker|client BATCH CALLS, core_calls allocations|versions");
     Work work;
     work.batch = static_cast<std::uint32_t>(std::stoul(words[1]));
     work.calls = static_cast<std::uint32_t>(std::stoul(words[2]));
-    if (words[0] == "broker")
-        run_broker(work);
-    else if (words[0] == "worker")
-        run_worker(work);
-    else if (words[0] == "client")
-        run_client(work);
-    else
-        fail("no core is called " + words[0]);
+    run_core(words[0], work);
     return 0;
 }
 
