@@ -1,0 +1,174 @@
+"""The tables of docs/BENCHMARKS.md, from the data of a run."""
+
+import statistics
+
+from contenders import NAMES
+from shapes import FIGURES, SHAPES
+
+BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
+MUCH_STOLEN = 0.08
+MANY_ROUNDS = 3
+OURS = "rpcbroker"
+
+
+class Data:
+    """The records of a run, by shape and contender, and round. Where enough rounds are left, those in which the hypervisor
+    took much of the machine are not."""
+
+    def __init__(self, document):
+        self.run = document["run"]
+        self.names = [name for name in NAMES if any(record["contender"] == name for record in document["records"])]
+        self._records = {}
+        for record in document["records"]:
+            key = record["shape"], record["contender"]
+            self._records.setdefault(key, {})[record["round"]] = record
+        self.left_out = 0
+        for key, rounds in self._records.items():
+            calm = {number: record for number, record in rounds.items() if record["stolen"] <= MUCH_STOLEN}
+            if len(calm) >= MANY_ROUNDS:
+                self.left_out += len(rounds) - len(calm)
+                self._records[key] = calm
+
+    def values(self, figure, name):
+        """By round."""
+        rounds = self._records.get((figure.shape, name), {})
+        return {number: record[figure.field] for number, record in rounds.items() if figure.field in record}
+
+    def ratios(self, figure, name):
+        """Ours to theirs, each within its round."""
+        ours, theirs = self.values(figure, OURS), self.values(figure, name)
+        return [ours[number] / theirs[number] for number in ours if theirs.get(number)]
+
+    def latencies(self, shape, name, field):
+        return [record[field] for record in self._records.get((shape, name), {}).values()]
+
+    def shares(self, field):
+        return [record[field] for rounds in self._records.values() for record in rounds.values()]
+
+
+def number(value):
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def spread(values, form=number):
+    """The median, and what it lies in."""
+    if not values:
+        return "–"
+    middle = form(statistics.median(values))
+    return middle if len(values) == 1 else f"{middle} ({form(min(values))} – {form(max(values))})"
+
+
+def row(*cells):
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def head(*cells):
+    return [row(*cells), row(*["---"] * len(cells))]
+
+
+def absolute_table(data):
+    figures = [figure for figure in FIGURES if data.values(figure, OURS)]
+    lines = head("", *[NAMES[name] for name in data.names])
+    for figure in figures:
+        lines.append(row(f"{figure.title}, {figure.unit}",
+                         *[spread(list(data.values(figure, name).values())) for name in data.names]))
+    return lines
+
+
+def verdict(bar, ratios):
+    if not ratios:
+        return "not measured"
+    ratio = statistics.median(ratios)
+    if bar.reached(ratio):
+        return "aim reached"
+    return "met" if bar.met(ratio) else "**missed**"
+
+
+def baseline_table(data):
+    lines = head("shape", "to `zmq_proxy`", "bar", "", "to `zmq_proxy`, batching peers")
+    for figure in FIGURES:
+        ratios, bar = data.ratios(figure, "zmq_proxy"), figure.bars["zmq_proxy"]
+        lines.append(row(figure.title, spread(ratios, times), bar.text(), verdict(bar, ratios),
+                         spread(data.ratios(figure, "zmq_proxy_batching"), times)))
+    return lines
+
+
+def times(value):
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def others_table(data):
+    others = [name for name in data.names if not name.startswith("zmq_proxy") and name != OURS]
+    lines = head("shape", *[f"to {NAMES[name]}" for name in others])
+    for figure in FIGURES:
+        cells = []
+        for name in others:
+            ratios, bar = data.ratios(figure, name), figure.bars.get(name)
+            cell = spread(ratios, times)
+            cells.append(f"{cell}; {bar.text()}: {verdict(bar, ratios)}" if bar and ratios else cell)
+        lines.append(row(figure.title, *cells))
+    return lines
+
+
+def latency_table(data):
+    lines = head("p50 / p99 / p99.9 in µs", *[NAMES[name] for name in data.names])
+    for shape in SHAPES:
+        cells = []
+        for name in data.names:
+            quantiles = [data.latencies(shape.key, name, field) for field in ("p50_us", "p99_us", "p999_us")]
+            cells.append(" / ".join(number(statistics.median(values)) for values in quantiles) if quantiles[0] else "–")
+        lines.append(row(shape.title, *cells))
+    return lines
+
+
+def missed(data):
+    """The bars that were not reached, as a sentence each."""
+    lines = []
+    for figure in FIGURES:
+        for name, bar in figure.bars.items():
+            ratios = data.ratios(figure, name)
+            if ratios and not bar.met(statistics.median(ratios)):
+                lines.append(f"- {figure.title}: {times(statistics.median(ratios))} x {NAMES[name]} (bar {bar.text()}).")
+    return lines
+
+
+def circumstances(data):
+    run = data.run
+    stolen, busy = data.shares("stolen"), data.shares("busy")
+    lines = [f"Run of {run['date']}, commit `{run['commit']}`: {run['rounds']} rounds, {run['seconds']:g} s measured after "
+             f"{run['warm_up']:g} s of warm-up each. Medians over the rounds (least – most). Ratios are ours to theirs, taken "
+             "within each round, then their median (least – most); of times and of CPU, less is better.", ""]
+    if run.get("remark"):
+        lines += [f"**{run['remark']}**", ""]
+    lines += [f"Machine: {run['machine']}. While it was measured, other processes and the hypervisor took "
+              f"{statistics.median(busy):.0%} of it (median; at most {max(busy):.0%}); the hypervisor alone "
+              f"{statistics.median(stolen):.1%} (at most {max(stolen):.0%}; {data.left_out} measurements above "
+              f"{MUCH_STOLEN:.0%} are left out).", "",
+              "Versions: " + ", ".join(f"{name} {version}" for name, version in run["versions"].items()) + "."]
+    return lines
+
+
+def generated(document):
+    """All that stands between the markers."""
+    data = Data(document)
+    lines = circumstances(data)
+    lines += ["", "### Against the bare proxy", ""] + baseline_table(data)
+    lines += ["", "### Against what else one would take", ""] + others_table(data)
+    not_met = missed(data)
+    lines += ["", "Bars that are not met in this run:" if not_met else "All bars are met in this run.", ""] + not_met
+    lines += ["", "### Figures", ""] + absolute_table(data)
+    lines += ["", "### Times of calls", "", "In the shapes with a window, what a call waits is mostly its own window.", ""]
+    lines += latency_table(data)
+    return "\n".join(lines) + "\n"
+
+
+def write_into(path, document):
+    """Replaces what stands between the markers of a file."""
+    text = path.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise SystemExit(f"compare.py: {path} lacks the lines {BEGIN} and {END}")
+    path.write_text(f"{before}{BEGIN}\n\n{generated(document)}\n{END}{after}")
