@@ -8,6 +8,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 peer_packages=(
     nats-server libnats-dev
+    libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev
+    golang-go
 )
 services=(nats-server rabbitmq-server epmd)
 

@@ -62,11 +62,21 @@ def nats(processes, load):
     return [BIN / "compare-nats-client", *load.arguments(url)]
 
 
+def direct(server, driver):
+    """A contender without a broker: client i calls the server at i modulo their number."""
+    def begin(processes, load):
+        servers = [processes.start(BIN / server) for _ in range(load.shape.workers)]
+        return [BIN / driver, *load.arguments(*[processes.ready(process)["endpoint"] for process in servers])]
+    return begin
+
+
 CONTENDERS = {
     "rpcbroker": rpcbroker,
     "zmq_proxy": zmq_proxy,
     "zmq_proxy_batching": zmq_proxy_batching,
     "nats": nats,
+    "grpc": direct("compare-grpc-server", "compare-grpc-client"),
+    "go": direct("compare-netrpc", "compare-netrpc"),
 }
 NAMES = {
     "rpcbroker": "rpcbroker",

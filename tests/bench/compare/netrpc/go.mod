@@ -1,0 +1,3 @@
+module rpcbroker/compare/netrpc
+
+go 1.19
