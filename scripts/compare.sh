@@ -10,6 +10,7 @@ peer_packages=(
     nats-server libnats-dev
     libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev
     golang-go
+    rabbitmq-server librabbitmq-dev
 )
 services=(nats-server rabbitmq-server epmd)
 

@@ -6,6 +6,7 @@ Each function starts what a shape wants among `processes`, and returns the comma
 import pathlib
 import time
 
+import rabbitmq as rabbitmq_node
 from processes import accepts, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -62,6 +63,13 @@ def nats(processes, load):
     return [BIN / "compare-nats-client", *load.arguments(url)]
 
 
+def rabbitmq(processes, load):
+    address = f"127.0.0.1:{rabbitmq_node.start(processes)}"
+    for _ in range(load.shape.workers):
+        processes.ready(processes.start(BIN / "compare-amqp-worker", address))
+    return [BIN / "compare-amqp-client", *load.arguments(address)]
+
+
 def direct(server, driver):
     """A contender without a broker: client i calls the server at i modulo their number."""
     def begin(processes, load):
@@ -77,6 +85,7 @@ CONTENDERS = {
     "nats": nats,
     "grpc": direct("compare-grpc-server", "compare-grpc-client"),
     "go": direct("compare-netrpc", "compare-netrpc"),
+    "rabbitmq": rabbitmq,
 }
 NAMES = {
     "rpcbroker": "rpcbroker",

@@ -31,7 +31,7 @@ def of_rpc_bench(printed):
 
 def measure(name, shape, seconds, warm_up, core):
     """Starts the contender, drives it, ends it. Processor time is that of the whole run, the warm-up and its calls too."""
-    with tempfile.TemporaryDirectory(prefix="compare-") as folder:
+    with tempfile.TemporaryDirectory(prefix="compare-", ignore_cleanup_errors=True) as folder:
         with Processes(folder, core if shape.one_core else None) as processes:
             command = contenders.start(name, processes, contenders.Load(shape, seconds, warm_up))
             servers, machine = processes.cpu_seconds(), machine_ticks()
