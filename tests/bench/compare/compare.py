@@ -74,6 +74,7 @@ def write(document, path):
 def main():
     args = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it was ignored, as shells do in the background
     try:
         document = json.loads(args.data.read_text()) if args.document_only else run(args)
     except KeyboardInterrupt:

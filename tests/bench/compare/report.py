@@ -22,6 +22,8 @@ class Data:
         for record in document["records"]:
             key = record["shape"], record["contender"]
             self._records.setdefault(key, {})[record["round"]] = record
+        self.figures = [figure for figure in FIGURES if any(key[0] == figure.shape for key in self._records)]
+        self.shapes = [shape for shape in SHAPES if any(key[0] == shape.key for key in self._records)]
         self.left_out = 0
         for key, rounds in self._records.items():
             calm = {number: record for number, record in rounds.items() if record["stolen"] <= MUCH_STOLEN}
@@ -69,9 +71,8 @@ def head(*cells):
 
 
 def absolute_table(data):
-    figures = [figure for figure in FIGURES if data.values(figure, OURS)]
     lines = head("", *[NAMES[name] for name in data.names])
-    for figure in figures:
+    for figure in data.figures:
         lines.append(row(f"{figure.title}, {figure.unit}",
                          *[spread(list(data.values(figure, name).values())) for name in data.names]))
     return lines
@@ -88,7 +89,7 @@ def verdict(bar, ratios):
 
 def baseline_table(data):
     lines = head("shape", "to `zmq_proxy`", "bar", "", "to `zmq_proxy`, batching peers")
-    for figure in FIGURES:
+    for figure in data.figures:
         ratios, bar = data.ratios(figure, "zmq_proxy"), figure.bars["zmq_proxy"]
         lines.append(row(figure.title, spread(ratios, times), bar.text(), verdict(bar, ratios),
                          spread(data.ratios(figure, "zmq_proxy_batching"), times)))
@@ -102,7 +103,7 @@ def times(value):
 def others_table(data):
     others = [name for name in data.names if not name.startswith("zmq_proxy") and name != OURS]
     lines = head("shape", *[f"to {NAMES[name]}" for name in others])
-    for figure in FIGURES:
+    for figure in data.figures:
         cells = []
         for name in others:
             ratios, bar = data.ratios(figure, name), figure.bars.get(name)
@@ -114,7 +115,7 @@ def others_table(data):
 
 def latency_table(data):
     lines = head("p50 / p99 / p99.9 in µs", *[NAMES[name] for name in data.names])
-    for shape in SHAPES:
+    for shape in data.shapes:
         cells = []
         for name in data.names:
             quantiles = [data.latencies(shape.key, name, field) for field in ("p50_us", "p99_us", "p999_us")]
@@ -128,7 +129,7 @@ def missed(data):
     if len(data.names) < 2 or OURS not in data.names:
         return []
     lines = []
-    for figure in FIGURES:
+    for figure in data.figures:
         for name, bar in figure.bars.items():
             ratios = data.ratios(figure, name)
             if ratios and not bar.met(statistics.median(ratios)):
