@@ -106,6 +106,7 @@ class Checker:
         self.complaints = []
         self.calls = {}
         self.faults = {}
+        self.halts = []  # of the machine: begin, end
         self.count = collections.Counter()  # calls that were judged, by code; "executions"; "explained"
         self.ended = set()  # clients that ended in order
         self.killed = {}  # processes, and when
@@ -167,6 +168,11 @@ class Checker:
     def _take_H(self, process, time, rest, line):
         self.faults[int(rest)].healed = time
 
+    def _take_Z(self, process, time, rest, line):
+        self.halts.append((time, int(rest)))
+        self.count["halts of the machine"] += 1
+        self.count["ms of halts"] += (int(rest) - time) // MS
+
     # When they are judged.
 
     def settle(self, now):
@@ -206,6 +212,7 @@ class Checker:
         for number, fault in list(self.faults.items()):
             if fault.healed is not None and fault.healed < before:
                 del self.faults[number]
+        self.halts = [halt for halt in self.halts if halt[1] >= before]
 
     def _complain(self, rule, what, call):
         self.complaints.append((rule, f"call {call.id}: {what}", list(call.lines)))
@@ -232,6 +239,7 @@ class Checker:
     def _in_time(self, call):
         late = call.end - call.deadline - GRACE - self.limits.slack
         late -= self._stopped(call.start, call.end, lambda fault: fault.process == call.client)
+        late -= self._halted(call.start, call.end)
         if late > 0:
             return f"it ended {(late + self.limits.slack) / SECOND:.3f} s after its deadline and the client's grace"
         if call.code == "DEADLINE_EXCEEDED" and call.end < call.deadline - self.limits.turn:
@@ -251,6 +259,7 @@ class Checker:
         near = [fault for fault in self.faults.values() if fault.touches(call.start, last, after=3 * SECOND)]
         lost = any(fault.role == "worker" for fault in near)
         broken = sum(fault.role == "broker" or fault.process == call.client for fault in near)
+        broken += sum(begin <= last and end + 3 * SECOND >= call.start for begin, end in self.halts)
         given = call.attempts * (1 + (broken if call.word == "caller" else 0))
         return given * (1 + (lost or broken > 0))
 
@@ -258,6 +267,7 @@ class Checker:
         for execution in call.executions:
             late = execution.begin - call.deadline - self.limits.slack
             late -= self._stopped(call.start, execution.begin, lambda fault: True)
+            late -= self._halted(call.start, execution.begin)
             if late > 0:
                 return f"{execution.worker} began it {(late + self.limits.slack) / SECOND:.3f} s after its deadline"
         return None
@@ -309,10 +319,15 @@ class Checker:
 
     def _near_fault(self, call):
         """Callers hear soon of what befell their calls: at their end the fault must be there, or just healed."""
+        if any(begin <= call.end <= end + self.limits.recovery for begin, end in self.halts):
+            return True
         if self.limits.explains is not None:
             return any(call.start <= fault.begin + self.limits.explains and fault.begin <= call.end
                        for fault in self.faults.values())
         return any(fault.touches(call.end, call.end, after=self.limits.recovery) for fault in self.faults.values())
+
+    def _halted(self, begin, end):
+        return sum(max(0, min(end, until) - max(begin, since)) for since, until in self.halts)
 
     def _stopped(self, begin, end, whose):
         """For how long processes were stopped meanwhile, one after the other."""

@@ -33,6 +33,9 @@ class History:
         self.line("faults", "F", begin, f"{number} {kind} {role} {name}")
         return self if end is None else self.line("faults", "H", end, str(number))
 
+    def halts(self, begin, end):
+        return self.line("machine", "Z", begin, str(end * MS))
+
     def quits(self, ms=60000):
         return self.line("c1.1", "Q", ms, "c1.1")
 
@@ -101,6 +104,13 @@ class Right(unittest.TestCase):
         self.assertEqual([call.id for call in history.checker.under_way(7 * MS)], ["c1.1:1", "c1.1:2"])
 
 
+    def test_what_a_halt_of_the_machine_delayed(self):
+        self.right(History().starts(timeout=500).runs(8000, 8001).halts(100, 8000).ends(8002))
+
+    def test_an_error_right_after_a_halt_of_the_machine(self):
+        self.right(History().starts().halts(100, 3000).ends(3001, "UNAVAILABLE", "client", "maybe", text="silent"))
+
+
 class Wrong(unittest.TestCase):
     def wrong(self, rule, history, end=True):
         if end:
@@ -112,6 +122,15 @@ class Wrong(unittest.TestCase):
 
     def test_a_client_that_did_not_end_in_order(self):
         self.wrong("one outcome", History().starts().runs(1, 2).ends(3), end=False)
+
+    def test_a_call_that_is_late_by_more_than_the_halt(self):
+        self.wrong("in time", History().starts(timeout=500).runs(1, 2).halts(100, 2000).ends(4900))
+
+    def test_an_error_long_after_a_halt(self):
+        self.wrong("error", History().starts(timeout=20000).halts(100, 2000).ends(9000, "UNAVAILABLE", "client", "maybe"))
+
+    def test_a_call_that_runs_twice_in_a_halt(self):
+        self.wrong("how often", History().starts().runs(1, 2).halts(100, 2000).runs(2001, 2002).ends(2003))
 
     def test_a_call_that_ends_twice(self):
         self.wrong("one outcome", History().starts().runs(1, 2).ends(3).ends(4))

@@ -19,6 +19,10 @@ and whoever causes the faults
     F time number kind role name                         a fault begins: kill, stop, term; name is the process's
     H time number                                        it is healed: the process, or the next one in its place, is there
 
+and a bystander (bystander.py)
+
+    Z time until                                         the machine did nothing between the two
+
 Journals are named after their process: PROCESS.journal. A call's id is CLIENT:NUMBER, CLIENT the process's name.
 """
 

@@ -3,6 +3,8 @@
 A fault is a generator: it yields what it waits for, a number of seconds or a condition, while other faults and the load go on.
 """
 
+import pathlib
+import subprocess
 import sys
 import time
 
@@ -45,6 +47,8 @@ class Play:
         self._journals = Journals(cast.journals, keep)
         self._own = [self.journal("faults"), self.journal("hand.1")]
         self._faults, self.by_hand = self._own
+        self._journals.add("machine")
+        self._bystander = None
         self._count = 0
         self._under_way, self._along = [], []
         self.go_along(self._settling())
@@ -56,6 +60,8 @@ class Play:
     # Time goes on.
 
     def start(self):
+        program = pathlib.Path(__file__).with_name("bystander.py")
+        self._bystander = subprocess.Popen([sys.executable, "-B", program, self.cast.journals / "machine.journal"])
         for group in (self.cast.brokers, self.cast.workers, self.cast.clients):
             for actor in group:
                 actor.start()
@@ -200,6 +206,10 @@ class Play:
             run()
         except AssertionError as problem:
             self.cast.complain("it goes on", str(problem))
+        finally:
+            if self._bystander:
+                self._bystander.kill()
+                self._bystander.wait()
         self.checker.complaints += self.cast.complaints
         self._journals.close()
         for journal in self._own:
