@@ -42,7 +42,7 @@ def cpu(program):
 def bench(frontend, *flags):
     """What one round of rpc-bench came to."""
     command = [f"{BIN}/rpc-bench", "--broker", frontend, "--format", "json", "--quiet", "--connect-timeout", "30s", *flags]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["rounds"][0]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)["rounds"][0]
 
 
 class Service:
