@@ -149,9 +149,9 @@ void BrokerCore::unqueue(Call& call) noexcept {
     call.queue->remove(call);
 }
 
-/// Gives the worker what waits for it, as far as it has room.
+/// Gives the worker what waits for it, as far as it has room. While nothing waits anywhere, no queue is looked at.
 void BrokerCore::serve(Worker& worker) {
-    while (worker.has_room()) {
+    while (waiting_ > 0 && worker.has_room()) {
         Call* call = next_for(worker);
         if (!call) return;
         dispatch(*call, worker);
