@@ -12,7 +12,10 @@ namespace rpcbroker::broker {
 
 namespace {
 
-bool is_reserved(std::string_view service) noexcept { return service == "rpc"; }
+/// Whether it is a method of the service `rpc`.
+bool is_reserved(std::string_view method) noexcept {
+    return method.starts_with("rpc.") && method.find('.', 4) == std::string_view::npos;
+}
 
 /// Whether the request's options say what a worker must not read: what only the broker may say, and more stream items than
 /// it may send ahead.
@@ -59,7 +62,7 @@ void BrokerCore::on_client_message(Client& client, std::string_view envelope, co
     switch (message.type) {
     case MessageType::request: return on_request(client, envelope, message, alone);
     case MessageType::notification:
-        if (is_reserved(message.service())) return on_client_notification(client, envelope, message);
+        if (is_reserved(message.method)) return on_client_notification(client, envelope, message);
         return on_request(client, envelope, message, alone);
     case MessageType::response:
     case MessageType::stream_item: break;
@@ -71,7 +74,7 @@ void BrokerCore::on_client_message(Client& client, std::string_view envelope, co
 }
 
 void BrokerCore::on_request(Client& client, std::string_view envelope, const MessageView& message, Body* alone) {
-    if (message.type == MessageType::request && is_reserved(message.service()))
+    if (message.type == MessageType::request && is_reserved(message.method))
         return on_rpc_request(client, envelope, message);
     if (const auto error = admit(client, envelope, message, alone)) refuse(client, envelope, message, *error);
 }

@@ -253,8 +253,8 @@ bool has_control(std::string_view text) noexcept {
 
 bool is_method_name(std::string_view method) noexcept {
     if (method.size() < method_min || method.size() > method_max) return false;
-    const auto dot = method.rfind('.');
-    if (dot == std::string_view::npos || dot == 0 || dot + 1 == method.size()) return false;
+    // Then its last dot has something on either side.
+    if (method.back() == '.' || method.find('.', 1) == std::string_view::npos) return false;
     return is_printable_ascii(method) || (is_utf8(method) && !has_control(method));
 }
 
