@@ -30,7 +30,8 @@ void CallTable::release(Call& call) noexcept {
     auto bytes = std::move(call.tail_bytes);
     bytes.clear();
     if (bytes.capacity() > kept_capacity) std::string().swap(bytes);  // an assignment would keep the memory
-    call = Call{};
+    std::destroy_at(&call);  // and not `call = Call{}`, which makes a second one to copy from
+    std::construct_at(&call);
     call.index = index;
     call.generation = generation;
     call.tail_bytes = std::move(bytes);
