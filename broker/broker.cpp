@@ -1,6 +1,7 @@
 // The loop round BrokerCore: one thread, two sockets, nothing in it that blocks but the poll.
 #include <rpcbroker/broker.hpp>
 
+#include <malloc.h>
 #include <sys/random.h>
 
 #include <atomic>
@@ -133,6 +134,7 @@ void Broker::State::run() {
         if (stopping && !drain_end) begin_drain(now);
         const auto blocked = send_all();
         report_events();
+        if (core.take_trimmed()) malloc_trim(0);
         if (drain_end && finished(now) && (blocked == 0 || now >= *flush_end)) return;
         wait(drained, blocked, now);
     }

@@ -125,8 +125,10 @@ void BrokerCore::on_time(TimePoint now, bool drained) {
         case Timer::client: on_client_timer(*clients_[value], drained); break;
         case Timer::worker: on_worker_timer(*workers_[value], drained); break;
         case Timer::streams: on_streams_timer(); break;
+        case Timer::trim: on_trim_timer(); break;
         }
     }
+    watch_memory();
 }
 
 void BrokerCore::on_client_timer(Client& client, bool drained) {

@@ -107,11 +107,13 @@ public:
     [[nodiscard]] const std::string& id() const noexcept { return broker_id_; }
     [[nodiscard]] std::size_t calls_in_system() const noexcept { return unanswered_; }
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return queued_bytes_; }
+    /// Whether memory of a load that is gone was freed since the last time that this was asked: the process may keep it.
+    bool take_trimmed() noexcept { return std::exchange(trimmed_, false); }
 
 private:
     static constexpr std::size_t max_notices = 64;
     enum class Place : std::uint8_t { back, front };
-    enum class Timer : std::uint8_t { call, client, worker, streams };
+    enum class Timer : std::uint8_t { call, client, worker, streams, trim };
 
     // broker_core.cpp: sessions, time.
     void tick(TimePoint now) noexcept;
@@ -222,6 +224,10 @@ private:
     void stop_withholding(Call& call, Client& client) noexcept;
     void on_streams_timer();
 
+    // memory.cpp
+    void watch_memory();
+    void on_trim_timer();
+
     // rpc_service.cpp: the service `rpc`.
     using RpcHandler = std::optional<Error> (BrokerCore::*)(Client&, const MessageView&, std::string&);
     void on_rpc_request(Client& client, std::string_view envelope, const MessageView& message);
@@ -250,6 +256,9 @@ private:
     TimePoint now_;
     Duration stalled_{};  ///< time in which this did not run: nobody's silence
     bool draining_ = false;
+    bool trimming_ = false;
+    bool freed_ = false;    ///< since the trimming began
+    bool trimmed_ = false;  ///< for take_trimmed()
 
     Deadlines deadlines_;
     Outbox to_clients_;

@@ -1,5 +1,8 @@
 #include "broker/call_table.hpp"
 
+#include <algorithm>
+#include <memory>
+
 namespace rpcbroker::broker {
 
 namespace {
@@ -8,20 +11,49 @@ constexpr std::size_t kept_capacity = 256;
 }  // namespace
 
 Call* CallTable::take() {
-    if (!free_first_) {
-        if (made_ == max_calls) return nullptr;
-        if ((made_ & (block_size - 1)) == 0) blocks_.push_back(std::make_unique<Call[]>(block_size));
-        Call& call = at(made_);
-        call.index = made_++;
-        ++size_;
-        return &call;
-    }
-    Call* call = free_first_;
-    free_first_ = call->next;
-    if (!free_first_) free_last_ = nullptr;
-    call->next = nullptr;
-    ++size_;
+    if (!free_first_ && made_ == max_calls) return nullptr;
+    Call& call = free_first_ ? *free_first_ : make();
+    if (free_first_) unlink_free(call);
+    ++blocks_[call.index / block_size].used;
+    most_ = std::max(most_, ++size_);
+    return &call;
+}
+
+/// Ids go on where those of a slot that was here before ended.
+Call& CallTable::make() {
+    if (made_ % block_size == 0) blocks_.emplace_back(Block{std::make_unique<Call[]>(block_size)});
+    if (made_ == generations_.size()) generations_.push_back(0);
+    Call& call = at(made_);
+    call.generation = generations_[made_];
+    call.index = made_++;
     return call;
+}
+
+void CallTable::drop_block() noexcept {
+    const auto first = static_cast<std::uint32_t>(blocks_.size() - 1) * block_size;
+    for (; made_ > first; --made_) {
+        Call& call = at(made_ - 1);
+        generations_[call.index] = call.generation;
+        unlink_free(call);
+    }
+    blocks_.pop_back();
+}
+
+bool CallTable::trim(std::size_t keep, unsigned at_most) {
+    const auto droppable = [&] { return made_ >= keep + block_size && blocks_.back().used == 0; };
+    for (; at_most > 0 && droppable(); --at_most) drop_block();
+    return at_most == 0 && droppable();
+}
+
+void CallTable::link_free(Call& call) noexcept {
+    call.previous = std::exchange(free_last_, &call);
+    (call.previous ? call.previous->next : free_first_) = &call;
+}
+
+void CallTable::unlink_free(Call& call) noexcept {
+    (call.previous ? call.previous->next : free_first_) = call.next;
+    (call.next ? call.next->previous : free_last_) = call.previous;
+    call.next = call.previous = nullptr;
 }
 
 void CallTable::release(Call& call) noexcept {
@@ -35,11 +67,8 @@ void CallTable::release(Call& call) noexcept {
     call.index = index;
     call.generation = generation;
     call.tail_bytes = std::move(bytes);
-    if (free_last_)
-        free_last_->next = &call;
-    else
-        free_first_ = &call;
-    free_last_ = &call;
+    link_free(call);
+    --blocks_[index / block_size].used;
     --size_;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rpcbroker/error.hpp>
@@ -90,15 +91,19 @@ struct Call {
     }
 };
 
-/// Slots for calls, used again oldest first, so that an id that was ended long ago finds nothing.
+/// Slots for calls, used again oldest first, so that an id that was ended long ago finds nothing. Not thread-safe.
 class CallTable {
 public:
     static constexpr unsigned index_bits = 22;
     static constexpr std::uint32_t max_calls = 1U << index_bits;
+    static constexpr std::uint32_t block_size = 256;
 
     /// A slot with all members as new; null when max_calls are in use.
     Call* take();
     void release(Call& call) noexcept;
+    /// Gives the memory of slots back that are not in use, in blocks and from the last one on, as long as there are more
+    /// than `keep`: at most so many blocks, so that it takes no long time. Returns whether there are more to give back.
+    bool trim(std::size_t keep, unsigned at_most);
 
     /// Gives the call a new id on the wire, for one dispatch.
     static std::uint32_t new_wire_id(Call& call) noexcept;
@@ -106,22 +111,34 @@ public:
     Call* dispatched_as(std::uint32_t wire_id) noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Slots, in use or not.
+    [[nodiscard]] std::size_t made() const noexcept { return made_; }
+    /// The most that were in use at once since the last time that this was asked.
+    std::size_t take_most() noexcept { return std::exchange(most_, size_); }
     /// Every slot there is; those with State::free are not in use.
     template <class F>
     void for_each(F&& f) {
         for (std::uint32_t i = 0; i < made_; ++i)
             if (Call& call = at(i); call.state != Call::State::free) f(call);
     }
-    Call& at(std::uint32_t index) noexcept { return blocks_[index >> block_bits][index & (block_size - 1)]; }
+    Call& at(std::uint32_t index) noexcept { return blocks_[index / block_size].calls[index % block_size]; }
 
 private:
-    static constexpr unsigned block_bits = 8;
-    static constexpr std::uint32_t block_size = 1U << block_bits;
+    struct Block {
+        std::unique_ptr<Call[]> calls;
+        std::uint32_t used = 0;
+    };
+    Call& make();
+    void drop_block() noexcept;
+    void link_free(Call& call) noexcept;
+    void unlink_free(Call& call) noexcept;
 
-    std::vector<std::unique_ptr<Call[]>> blocks_;
+    std::vector<Block> blocks_;
+    std::vector<std::uint16_t> generations_;  ///< by index, of slots that were given back
     std::uint32_t made_ = 0;
     std::size_t size_ = 0;
-    Call* free_first_ = nullptr;  ///< linked by `next`
+    std::size_t most_ = 0;
+    Call* free_first_ = nullptr;  ///< linked by `next` and `previous`
     Call* free_last_ = nullptr;
 };
 

@@ -14,12 +14,12 @@ constexpr Duration tick_length = std::chrono::milliseconds{1};
 Deadlines::Deadlines(TimePoint start) : start_(start), now_(start), nodes_(1) {}
 
 Deadlines::Handle Deadlines::add(TimePoint when, std::uint64_t tag) {
-    Handle handle = free_;
+    Handle handle = heads_[free_list];
     if (handle == none) {
         handle = static_cast<Handle>(nodes_.size());
         nodes_.emplace_back();
     } else {
-        free_ = nodes_[handle].next;
+        unlink(handle);
     }
     nodes_[handle].tick = when <= now_ ? current_ : first_tick_from(when);
     nodes_[handle].tag = tag;
@@ -30,7 +30,7 @@ Deadlines::Handle Deadlines::add(TimePoint when, std::uint64_t tag) {
 
 void Deadlines::remove(Handle handle) noexcept {
     if (handle == none) return;
-    assert(handle < nodes_.size() && nodes_[handle].list != no_list);
+    assert(handle < nodes_.size() && nodes_[handle].list != free_list);
     unlink(handle);
     release(handle);
 }
@@ -98,11 +98,19 @@ void Deadlines::unlink(Handle handle) noexcept {
     if (head == handle) head = node.next;
 }
 
+/// Nodes of the first half are used again first, so that the second one comes to hold nothing, and shrink() can have it.
 void Deadlines::release(Handle handle) noexcept {
-    nodes_[handle].list = no_list;
-    nodes_[handle].next = free_;
-    free_ = handle;
+    link(handle, free_list);
+    if (handle < nodes_.size() / 2) heads_[free_list] = handle;
     --size_;
+}
+
+void Deadlines::shrink(std::size_t keep, std::size_t at_most) {
+    for (; at_most > 0 && nodes_.size() > keep + 1 && nodes_.back().list == free_list; --at_most) {
+        unlink(static_cast<Handle>(nodes_.size() - 1));
+        nodes_.pop_back();
+    }
+    if (nodes_.size() < nodes_.capacity() / 4) nodes_.shrink_to_fit();
 }
 
 std::optional<Deadlines::Stop> Deadlines::next_stop() const noexcept {

@@ -32,6 +32,9 @@ public:
     /// deadline that is far off is only moved closer). Nothing when there is no deadline.
     [[nodiscard]] std::optional<TimePoint> next() const;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Gives back memory that held more than `keep` deadlines at once, as far as none of those that are left lies there;
+    /// of so many at most, so that it takes no long time. Those that come from now on lie where they are in nobody's way.
+    void shrink(std::size_t keep, std::size_t at_most);
 
 private:
     static constexpr unsigned level_bits = 8;
@@ -43,13 +46,14 @@ private:
     // more than the lowest four bytes (49 days) wait in far_list.
     static constexpr List due_list = levels * slots;  ///< after level * slots + slot
     static constexpr List far_list = due_list + 1;
-    static constexpr List no_list = far_list + 1;
+    static constexpr List free_list = far_list + 1;  ///< of nodes that hold no deadline
+    static constexpr List lists = free_list + 1;
     struct Node {
         std::uint64_t tick = 0;
         std::uint64_t tag = 0;
-        Handle next = none;  ///< in a ring, or in the list of free nodes
+        Handle next = none;  ///< in the ring that is `list`
         Handle previous = none;
-        List list = no_list;
+        List list = free_list;
     };
     struct Stop {
         std::uint64_t tick;
@@ -71,9 +75,8 @@ private:
     TimePoint now_;
     std::uint64_t current_ = 0;  ///< every deadline at or before this tick is in due_list
     std::size_t size_ = 0;
-    Handle free_ = none;
     std::vector<Node> nodes_;  ///< by handle; the first is not used
-    std::array<Handle, no_list> heads_{};
+    std::array<Handle, lists> heads_{};
     std::array<std::array<std::uint64_t, slots / 64>, levels> occupied_{};  ///< a bit for each list that is not empty
 };
 

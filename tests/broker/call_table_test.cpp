@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <set>
+#include <vector>
 
 namespace rpcbroker::broker {
 namespace {
@@ -68,6 +69,53 @@ TEST_CASE("call table: slots are used again oldest first") {
     CHECK(table.take() == a);
     CHECK(table.take() == c);
     CHECK(table.size() == 3);
+}
+
+TEST_CASE("call table: memory of slots that are not in use is given back from the end on") {
+    CallTable table;
+    std::vector<Call*> calls;
+    for (std::size_t i = 0; i < 10 * CallTable::block_size; ++i) calls.push_back(&dispatched(table));
+    for (std::size_t i = 0; i < calls.size(); ++i)
+        if (i != 7 * CallTable::block_size) table.release(*calls[i]);
+    CHECK_FALSE(table.trim(0, 100));
+    CHECK(table.made() == 8 * CallTable::block_size);  // the one that is left is in the eighth block
+    CHECK(table.dispatched_as(calls[7 * CallTable::block_size]->wire_id) == calls[7 * CallTable::block_size]);
+    table.release(*calls[7 * CallTable::block_size]);
+    CHECK(table.trim(CallTable::block_size, 1));  // there are more
+    CHECK(table.made() == 7 * CallTable::block_size);
+    CHECK_FALSE(table.trim(CallTable::block_size + 1, 100));
+    CHECK(table.made() == 2 * CallTable::block_size);  // and no fewer than are to be kept
+    std::set<Call*> again;
+    for (std::size_t i = 0; i < 10 * CallTable::block_size; ++i) again.insert(table.take());
+    CHECK(again.size() == 10 * CallTable::block_size);
+    CHECK(table.made() == 10 * CallTable::block_size);
+}
+
+TEST_CASE("call table: ids go on where memory was given back meanwhile") {
+    CallTable table;
+    std::set<std::uint32_t> ids;
+    for (int round = 0; round < 100; ++round) {
+        std::vector<Call*> calls;
+        for (std::uint32_t i = 0; i < CallTable::block_size; ++i) {
+            calls.push_back(&dispatched(table));
+            CHECK(ids.insert(calls.back()->wire_id).second);
+        }
+        for (Call* call : calls) table.release(*call);
+        CHECK_FALSE(table.trim(0, 100));
+        CHECK(table.made() == 0);
+        CHECK(table.dispatched_as(*ids.begin()) == nullptr);
+    }
+}
+
+TEST_CASE("call table: the most that were in use at once") {
+    CallTable table;
+    Call* first = table.take();
+    table.release(*table.take());
+    CHECK(table.take_most() == 2);
+    CHECK(table.take_most() == 1);
+    table.release(*first);
+    CHECK(table.take_most() == 1);
+    CHECK(table.take_most() == 0);
 }
 
 TEST_CASE("call table: a released slot is as new, and keeps the memory of a small request only") {

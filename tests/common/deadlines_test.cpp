@@ -129,6 +129,34 @@ TEST_CASE("no handle is none, and handles are used again") {
     CHECK(handles.count(Deadlines::none) == 0);
 }
 
+TEST_CASE("handles from the first half come first, so that memory of many deadlines can be given back") {
+    Deadlines deadlines(start);
+    std::vector<Deadlines::Handle> handles;
+    for (std::uint64_t i = 0; i < 1000; ++i) handles.push_back(deadlines.add(start + 1h, i));
+    const auto last = handles.back();
+    handles.pop_back();
+    for (const auto handle : handles) deadlines.remove(handle);
+    deadlines.shrink(10, 1000);
+    deadlines.remove(last);
+    CHECK(deadlines.add(start + 1h, 1) <= 500);
+    CHECK(deadlines.size() == 1);
+}
+
+TEST_CASE("what was given back of the memory comes again, and nothing is lost") {
+    Deadlines deadlines(start);
+    for (int round = 0; round < 3; ++round) {
+        std::vector<Deadlines::Handle> handles;
+        for (std::uint64_t i = 0; i < 1000; ++i) handles.push_back(deadlines.add(start + 1h, i));
+        for (std::size_t i = 1; i < handles.size(); ++i) deadlines.remove(handles[i]);
+        deadlines.shrink(10, 100);
+        deadlines.shrink(10, 10'000);
+        CHECK(deadlines.add(start + 1h, 1000) <= 11);
+        CHECK(deadlines.size() == 2);
+        CHECK(due(deadlines, start + 2h).size() == 2);
+        deadlines = Deadlines(start);
+    }
+}
+
 TEST_CASE("earlier deadlines are reported first, after a jump too") {
     Deadlines deadlines(start);
     const std::vector<std::chrono::milliseconds> times{300ms,   70000ms, 5ms,   17000000ms, 256ms,

@@ -1,0 +1,44 @@
+// What a load left behind goes back to the system once the load is gone.
+#include <algorithm>
+#include <utility>
+
+#include "broker/broker_core.hpp"
+
+namespace rpcbroker::broker {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Memory of fewer calls is kept in any case.
+constexpr std::size_t kept_calls = 4096;
+/// For so long after a time of few calls the next load may still come.
+constexpr Duration patience = 1s;
+/// Work of a turn, some half a millisecond, and the pause until the next such turn.
+constexpr unsigned blocks_a_turn = 16;
+constexpr Duration pause = 2ms;
+
+}  // namespace
+
+/// Asked once a turn: a load that is gone leaves slots for more than four times the calls that there are.
+void BrokerCore::watch_memory() {
+    if (trimming_ || calls_.made() <= 2 * kept_calls || calls_.size() * 4 > calls_.made()) return;
+    trimming_ = true;
+    calls_.take_most();
+    add_timer(Timer::trim, now_ + patience, 0);
+}
+
+void BrokerCore::on_trim_timer() {
+    const auto keep = std::max(kept_calls, 2 * calls_.take_most());
+    const auto made = calls_.made();
+    const bool more = calls_.trim(keep, blocks_a_turn);
+    freed_ |= calls_.made() < made;
+    deadlines_.shrink(std::max(keep, 2 * deadlines_.size()), blocks_a_turn * CallTable::block_size);
+    if (more) {
+        add_timer(Timer::trim, now_ + pause, 0);
+        return;
+    }
+    trimming_ = false;
+    trimmed_ |= std::exchange(freed_, false);
+}
+
+}  // namespace rpcbroker::broker
