@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# rpcbroker beside zmq_proxy, NATS, gRPC, Go's net/rpc and RabbitMQ: installs what is missing, builds all of it, measures
-# (some 25 minutes; both cores should be idle), and writes docs/BENCHMARKS.md and the plots in docs/benchmarks.
+# rpcbroker beside zmq_proxy, NATS, gRPC, Go's net/rpc and RabbitMQ: installs what is missing, builds all of it,
+# measures (some 25 minutes; nothing else should run), and writes docs/BENCHMARKS.md and the plots in docs/benchmarks.
 #
 #   scripts/compare.sh                                    as the document was made
 #   scripts/compare.sh --rounds 1 --seconds 0.5 --no-document      a quick try; all options: --help

@@ -38,6 +38,8 @@ def parse():
     parser.add_argument("--seconds", type=float, default=2, help="measured each time (2)")
     parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before it (0.5)")
     parser.add_argument("--core", type=int, default=0, help="for what is pinned to one core (0)")
+    parser.add_argument("--keep-memory", action="store_true",
+                        help="let glibc keep freed memory, in all contenders' processes (GLIBC_TUNABLES)")
     parser.add_argument("--shapes", nargs="+", choices=[shape.key for shape in SHAPES], metavar="SHAPE",
                         help="of " + ", ".join(shape.key for shape in SHAPES) + "; all if missing")
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), metavar="NAME",
@@ -60,7 +62,7 @@ def run(args):
     shapes = [shape for shape in SHAPES if not args.shapes or shape.key in args.shapes]
     about = {"date": datetime.date.today().isoformat(), "commit": machine.commit(), "machine": machine.machine(),
              "versions": machine.versions(), "rounds": args.rounds, "seconds": args.seconds, "warm_up": args.warm_up,
-             "remark": args.remark}
+             "keep_memory": args.keep_memory, "remark": args.remark}
     return {"run": about, "records": measure.rounds(args, args.contenders or list(CONTENDERS), shapes, tell)}
 
 
@@ -74,7 +76,7 @@ def write(document, path):
 def main():
     args = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it was ignored, as shells do in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored in the background
     try:
         document = json.loads(args.data.read_text()) if args.document_only else run(args)
     except KeyboardInterrupt:

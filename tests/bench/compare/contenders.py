@@ -22,7 +22,8 @@ class Load:
 
     def arguments(self, *targets):
         shape = self.shape
-        words = ["--clients", shape.clients, "--window", shape.window, "--seconds", self.seconds, "--warm-up", self.warm_up]
+        words = ["--clients", shape.clients, "--window", shape.window,
+                 "--seconds", self.seconds, "--warm-up", self.warm_up]
         for target in targets:
             words += ["--target", target]
         return words + (["--size", shape.size] if shape.size else [])

@@ -65,8 +65,8 @@ void print(const Options& options, const std::vector<std::unique_ptr<Meter>>& me
 void fail(const std::string& what) { throw std::runtime_error{what}; }
 
 void end_at_once(const char* what) {
-    std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
-    std::fflush(stderr);
+    (void)std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
+    (void)std::fflush(stderr);
     std::_Exit(1);
 }
 

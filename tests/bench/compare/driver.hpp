@@ -1,10 +1,10 @@
-// What the load drivers of all contenders share: their command line, the closed loop's clock and count, and the JSON line
-// that they print. compare.py starts them:
+// What the load drivers of all contenders share: their command line, the closed loop's clock and count, and the JSON
+// line that they print. compare.py starts them:
 //
 //     DRIVER --target ADDRESS… --clients 1 --window 1000 --seconds 2 --warm-up 0.5 [--size BYTES] [--batch]
 //
-// Every client is a connection and a thread of its own that keeps `window` calls in flight. A call is CountString "this is
-// test", or, with --size, the echo of a text of so many bytes; its answer is decoded and checked.
+// Every client is a connection and a thread of its own that keeps `window` calls in flight. A call is CountString "this
+// is test", or, with --size, the echo of a text of so many bytes; its answer is decoded and checked.
 #pragma once
 
 #include <chrono>
@@ -41,8 +41,8 @@ struct Options {
     [[nodiscard]] std::string text() const { return size ? std::string(size, 'x') : std::string{counted_text}; }
 };
 
-/// The clock and the count of one client; for its thread only. Calls that end within the measured time count; all of them
-/// do for the processor time, which is taken over the whole run.
+/// The clock and the count of one client; for its thread only. Calls that end within the measured time count; all of
+/// them do for the processor time, which is taken over the whole run.
 class Meter {
 public:
     Meter(const Options& options, std::latch& start);

@@ -1,5 +1,6 @@
-// gRPC's clients: a channel with a connection of its own each. One call at a time is the blocking stub; a window is driven
-// by the client's thread through its own completion queue, which the performance guide has for the most calls a second.
+// gRPC's clients: a channel with a connection of its own each. One call at a time is the blocking stub; a window is
+// driven by the client's thread through its own completion queue, which the performance guide has for the most calls a
+// second.
 #include <grpcpp/grpcpp.h>
 
 #include <memory>

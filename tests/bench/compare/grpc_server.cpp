@@ -1,6 +1,6 @@
-// EchoUtil by gRPC's asynchronous API. As doc/cpp/perf_notes.md advises, there is a thread for each core with a completion
-// queue of its own; and, as the performance guide does, enough calls are asked for beforehand. The objects of calls are used
-// again.
+// EchoUtil by gRPC's asynchronous API. As doc/cpp/perf_notes.md advises, there is a thread for each core with a
+// completion queue of its own; and, as the performance guide does, enough calls are asked for beforehand. The objects of
+// calls are used again.
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>

@@ -10,7 +10,8 @@ from contenders import ROOT
 
 PACKAGES = {  # name in the document: package of Debian
     "libzmq": "libzmq5", "nats-server": "nats-server", "libnats": "libnats3.4", "gRPC C++": "libgrpc++1.51",
-    "Go": "golang-go", "RabbitMQ": "rabbitmq-server", "Erlang": "erlang-base", "librabbitmq": "librabbitmq4", "g++": "g++",
+    "Go": "golang-go", "RabbitMQ": "rabbitmq-server", "Erlang": "erlang-base", "librabbitmq": "librabbitmq4",
+    "g++": "g++",
 }
 
 
@@ -26,7 +27,8 @@ def versions():
 
 
 def commit():
-    changed = output("git", "status", "--porcelain", "--", "common", "broker", "worker", "client", "tests/bench/compare")
+    measured = ("common", "broker", "worker", "client", "tests/bench/compare")
+    changed = output("git", "status", "--porcelain", "--", *measured)
     return output("git", "rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
 
 

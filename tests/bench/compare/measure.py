@@ -29,13 +29,13 @@ def of_rpc_bench(printed):
     return found
 
 
-def measure(name, shape, seconds, warm_up, core):
-    """Starts the contender, drives it, ends it. Processor time is that of the whole run, the warm-up and its calls too."""
+def measure(name, shape, args):
+    """Starts the contender, drives it, ends it. Processor time is that of the whole run, with the warm-up's calls."""
     with tempfile.TemporaryDirectory(prefix="compare-", ignore_cleanup_errors=True) as folder:
-        with Processes(folder, core if shape.one_core else None) as processes:
-            command = contenders.start(name, processes, contenders.Load(shape, seconds, warm_up))
+        with Processes(folder, args.core if shape.one_core else None, args.keep_memory) as processes:
+            command = contenders.start(name, processes, contenders.Load(shape, args.seconds, args.warm_up))
             servers, machine = processes.cpu_seconds(), machine_ticks()
-            printed, driver = processes.drive(command, seconds + warm_up + PATIENCE)
+            printed, driver = processes.drive(command, args.seconds + args.warm_up + PATIENCE)
             servers, after = processes.cpu_seconds() - servers, machine_ticks()
     figures = of_rpc_bench(printed) if name == "rpcbroker" else json.loads(printed)
     if shape.size:
@@ -63,7 +63,7 @@ def rounds(args, names, shapes, note):
             taking_part = [name for name in names if shape.batching or name != "zmq_proxy_batching"]
             turn = (number + at) % len(taking_part)
             for name in taking_part[turn:] + taking_part[:turn]:
-                figures = measure(name, shape, args.seconds, args.warm_up, args.core)
+                figures = measure(name, shape, args)
                 records.append({"round": number, "shape": shape.key, "contender": name, **figures})
                 note(records[-1])
     return records

@@ -17,8 +17,8 @@ using NatsConnection = std::unique_ptr<natsConnection, decltype(&natsConnection_
 using NatsSubscription = std::unique_ptr<natsSubscription, decltype(&natsSubscription_Destroy)>;
 using NatsMessage = std::unique_ptr<natsMsg, decltype(&natsMsg_Destroy)>;
 
-/// `at_once`: published data is not left to the flusher's thread, as the documentation of natsOptions_SetSendAsap advises
-/// where one reply is sent at a time.
+/// `at_once`: published data is not left to the flusher's thread, as the documentation of natsOptions_SetSendAsap
+/// advises where one reply is sent at a time.
 inline NatsConnection connect_nats(const std::string& url, bool at_once) {
     natsOptions* created = nullptr;
     check(natsOptions_Create(&created), "options");

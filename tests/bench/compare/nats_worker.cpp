@@ -1,5 +1,5 @@
-// A member of the queue group `workers`: the subject is the method, the payload its parameters as MessagePack. Runs until
-// it is ended.
+// A member of the queue group `workers`: the subject is the method, the payload its parameters as MessagePack. Runs
+// until it is ended.
 #include <unistd.h>
 
 #include <cstdio>

@@ -40,10 +40,11 @@ def chart(figure, data):
 def bar(y, name, found, scale):
     middle, least, most = statistics.median(found), min(found), max(found)
     at, base = y + BAR / 2, y + BAR - 5
+    colour = COLOURS.get(name, OTHER)
     label = NAMES[name].replace("`", "")
     weight = " font-weight='600'" if name == OURS else ""
     return [text(LABEL - 8, base, label, "end", f"fill='#24292f'{weight}"),
-            f"<rect x='{LABEL}' y='{y}' width='{middle * scale:.1f}' height='{BAR}' fill='{COLOURS.get(name, OTHER)}'/>",
+            f"<rect x='{LABEL}' y='{y}' width='{middle * scale:.1f}' height='{BAR}' fill='{colour}'/>",
             f"<path d='M{LABEL + least * scale:.1f} {at}H{LABEL + most * scale:.1f}' stroke='#24292f'/>",
             text(round(LABEL + most * scale + 8, 1), base, number(middle), extra=f"fill='#24292f'{weight}")]
 

@@ -12,6 +12,9 @@ import time
 READY_WITHIN = 60.0
 END_WITHIN = 10.0
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+# glibc gives freed memory back to the system early, and faults it in again: large bodies pay for that at each call.
+KEEP_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.trim_threshold=268435456:glibc.malloc.top_pad=67108864:"
+                                 "glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=1"}
 
 
 class Failure(Exception):
@@ -36,11 +39,12 @@ def cpu_seconds(pid):
 
 
 class Processes:
-    """Started programs and a folder for their files, for as long as the `with` lasts. With a core, all are pinned to it."""
+    """Started programs and a folder for their files, for as long as the `with` lasts; all on one core if it is named."""
 
-    def __init__(self, folder, core=None):
+    def __init__(self, folder, core=None, keep_memory=False):
         self.folder = pathlib.Path(folder)
         self._core = core
+        self._environment = KEEP_MEMORY if keep_memory else {}
         self._running = []
 
     def __enter__(self):
@@ -59,8 +63,9 @@ class Processes:
         self.log = self.folder / f"{name}.{len(self._running)}.log"
         with open(self.log, "wb") as log:
             process = subprocess.Popen(
-                self._prefixed(command), stdin=subprocess.DEVNULL, stdout=log if silent else subprocess.PIPE, stderr=log,
-                env=clean_environment(environment), cwd=self.folder, start_new_session=True)
+                self._prefixed(command), stdin=subprocess.DEVNULL, stdout=log if silent else subprocess.PIPE,
+                stderr=log, env=clean_environment(self._environment | (environment or {})), cwd=self.folder,
+                start_new_session=True)
         self._running.append(process)
         return process
 
@@ -86,8 +91,9 @@ class Processes:
 
     def drive(self, command, within):
         """A load driver, to its end: what it printed, and the seconds of processor time that it took."""
-        process = subprocess.Popen(self._prefixed(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, env=clean_environment(None), text=True, start_new_session=True)
+        process = subprocess.Popen(
+            self._prefixed(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=clean_environment(self._environment), text=True, start_new_session=True)
         try:
             before = os.times()
             out, err = process.communicate(timeout=within)
@@ -108,9 +114,10 @@ class Processes:
 
 
 def clean_environment(more):
-    """Without the RPC_ variables that rpcbroker's programs would take as flags."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RPC_")}
-    return environment | (more or {})
+    """Without what programs would take as flags."""
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith("RPC_") and name != "GLIBC_TUNABLES"}
+    return environment | more
 
 
 def end(process):

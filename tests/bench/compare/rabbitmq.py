@@ -1,5 +1,5 @@
-"""A RabbitMQ node of one's own: its files in a folder, its ports free ones, with an epmd of its own; nothing of the node
-that Debian's package runs as a service."""
+"""A RabbitMQ node of one's own: its files in a folder, its ports free ones, with an epmd of its own. The node that
+Debian's package runs as a service is not touched."""
 
 from processes import accepts, free_port
 

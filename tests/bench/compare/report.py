@@ -12,8 +12,8 @@ OURS = "rpcbroker"
 
 
 class Data:
-    """The records of a run, by shape and contender, and round. Where enough rounds are left, those in which the hypervisor
-    took much of the machine are not."""
+    """The records of a run, by shape and contender, and round. Where enough are left, those during which the hypervisor
+    took much of the machine are left out."""
 
     def __init__(self, document):
         self.run = document["run"]
@@ -133,16 +133,19 @@ def missed(data):
         for name, bar in figure.bars.items():
             ratios = data.ratios(figure, name)
             if ratios and not bar.met(statistics.median(ratios)):
-                lines.append(f"- {figure.title}: {times(statistics.median(ratios))} x {NAMES[name]} (bar {bar.text()}).")
+                ratio = times(statistics.median(ratios))
+                lines.append(f"- {figure.title}: {ratio} x {NAMES[name]} (bar {bar.text()}).")
     return ["Bars that are not met in this run:", "", *lines] if lines else ["All bars are met in this run."]
 
 
 def circumstances(data):
     run = data.run
     stolen, busy = data.shares("stolen"), data.shares("busy")
-    lines = [f"Run of {run['date']}, commit `{run['commit']}`: {run['rounds']} rounds, {run['seconds']:g} s measured after "
-             f"{run['warm_up']:g} s of warm-up each. Medians over the rounds (least – most). Ratios are ours to theirs, taken "
-             "within each round, then their median (least – most); of times and of CPU, less is better.", ""]
+    lines = [f"Run of {run['date']}, commit `{run['commit']}`: {run['rounds']} rounds, {run['seconds']:g} s measured "
+             f"after {run['warm_up']:g} s of warm-up each. Medians over the rounds (least – most). Ratios are ours to "
+             "theirs, taken within each round, then their median (least – most); of times and of CPU, less is better.", ""]
+    if run["keep_memory"]:
+        lines += ["In all contenders' processes glibc was told to keep freed memory (`--keep-memory`).", ""]
     if run.get("remark"):
         lines += [f"**{run['remark']}**", ""]
     lines += [f"Machine: {run['machine']}. While it was measured, other processes and the hypervisor took "
@@ -161,7 +164,7 @@ def generated(document):
     lines += ["", "### Against what else one would take", ""] + others_table(data)
     lines += [""] + missed(data)
     lines += ["", "### Figures", ""] + absolute_table(data)
-    lines += ["", "### Times of calls", "", "In the shapes with a window, what a call waits is mostly its own window.", ""]
+    lines += ["", "### Times of calls", "", "With a window, what a call waits for is mostly its own window.", ""]
     lines += latency_table(data)
     return "\n".join(lines) + "\n"
 
