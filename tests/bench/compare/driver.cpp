@@ -1,5 +1,8 @@
 #include "tests/bench/compare/driver.hpp"
 
+#include <sys/resource.h>
+
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -8,12 +11,26 @@
 #include <stdexcept>
 #include <thread>
 
+#include <nlohmann/json.hpp>
+
 namespace rpcbroker::compare {
 
 namespace {
 
 constexpr unsigned precision_bits = 8;
 constexpr unsigned highest_bits = 36;  // 68 s in nanoseconds
+
+/// User and system time of this process.
+double cpu_seconds() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+std::atomic<double> connected_after{0};  ///< seconds of processor time
 
 Options parse(int argc, char** argv) {
     Options options;
@@ -52,12 +69,19 @@ void print(const Options& options, const std::vector<std::unique_ptr<Meter>>& me
         all_calls += meter->all_calls();
     }
     const auto us = [&](double quantile) { return static_cast<double>(all.quantile(quantile)) / 1000; };
-    std::printf(
-        "{\"calls\": %llu, \"all_calls\": %llu, \"calls_per_s\": %.1f, \"mean_us\": %.2f, \"p50_us\": %.2f, "
-        "\"p90_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.2f}\n",
-        static_cast<unsigned long long>(all.count()), static_cast<unsigned long long>(all_calls),
-        static_cast<double>(all.count()) / options.seconds.count(), all.mean() / 1000, us(0.5), us(0.9), us(0.99),
-        us(0.999), static_cast<double>(all.max()) / 1000);
+    const nlohmann::json figures{
+        {"calls", all.count()},
+        {"all_calls", all_calls},
+        {"calls_per_s", static_cast<double>(all.count()) / options.seconds.count()},
+        {"mean_us", all.mean() / 1000},
+        {"p50_us", us(0.5)},
+        {"p90_us", us(0.9)},
+        {"p99_us", us(0.99)},
+        {"p999_us", us(0.999)},
+        {"max_us", static_cast<double>(all.max()) / 1000},
+        {"connected_after_cpu_s", connected_after.load()},
+    };
+    std::puts(figures.dump().c_str());
 }
 
 }  // namespace
@@ -75,6 +99,7 @@ Meter::Meter(const Options& options, std::latch& start)
 
 void Meter::begin() {
     start_->arrive_and_wait();
+    connected_after.store(cpu_seconds());
     using std::chrono::duration_cast;
     measured_from_ = Clock::now() + duration_cast<Clock::duration>(options_->warm_up);
     end_ = measured_from_ + duration_cast<Clock::duration>(options_->seconds);

@@ -42,7 +42,7 @@ struct Options {
 };
 
 /// The clock and the count of one client; for its thread only. Calls that end within the measured time count; all of
-/// them do for the processor time, which is taken over the whole run.
+/// them do for the processor time, which is taken from when all clients are connected.
 class Meter {
 public:
     Meter(const Options& options, std::latch& start);

@@ -30,20 +30,21 @@ def of_rpc_bench(printed):
 
 
 def measure(name, shape, args):
-    """Starts the contender, drives it, ends it. Processor time is that of the whole run, with the warm-up's calls."""
+    """Starts the contender, drives it, ends it. Processor time and its calls are those of the warm-up, too."""
     with tempfile.TemporaryDirectory(prefix="compare-", ignore_cleanup_errors=True) as folder:
         with Processes(folder, args.core if shape.one_core else None, args.keep_memory) as processes:
             command = contenders.start(name, processes, contenders.Load(shape, args.seconds, args.warm_up))
             servers, machine = processes.cpu_seconds(), machine_ticks()
-            printed, driver = processes.drive(command, args.seconds + args.warm_up + PATIENCE)
+            printed, driver_in_all = processes.drive(command, args.seconds + args.warm_up + PATIENCE)
             servers, after = processes.cpu_seconds() - servers, machine_ticks()
     figures = of_rpc_bench(printed) if name == "rpcbroker" else json.loads(printed)
     if shape.size:
         figures["mb_per_s"] = figures["calls_per_s"] * shape.size / 1e6
+    driver = driver_in_all - figures.pop("connected_after_cpu_s", 0)
     figures["cpu_us_per_call"] = (servers + driver) * 1e6 / max(1, figures["all_calls"])
     ticks = [now - then for now, then in zip(after, machine)]
     figures["stolen"] = ticks[-1] / max(1, sum(ticks))
-    figures["busy"] = busy_beside(ticks, servers + driver)
+    figures["busy"] = busy_beside(ticks, servers + driver_in_all)
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()}
 
 

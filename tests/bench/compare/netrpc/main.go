@@ -119,6 +119,7 @@ func drive() error {
 		}
 		clients[i] = &client{options: o, rpc: connection, done: make(chan *rpc.Call, o.window)}
 	}
+	connectedAfter := cpuSeconds()
 	meters := make([]*meter, len(clients))
 	var running sync.WaitGroup
 	for i, c := range clients {
@@ -133,7 +134,7 @@ func drive() error {
 		}(c)
 	}
 	running.Wait()
-	return report(o, meters)
+	return report(o, connectedAfter, meters)
 }
 
 func main() {

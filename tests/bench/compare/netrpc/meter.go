@@ -6,6 +6,7 @@ import (
 	"flag"
 	"math/bits"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -116,7 +117,16 @@ func (m *meter) quantile(q float64) float64 {
 	return 0
 }
 
-func report(o options, meters []*meter) error {
+// cpuSeconds is the user and system time of this process.
+func cpuSeconds() float64 {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
+}
+
+func report(o options, connectedAfter float64, meters []*meter) error {
 	all := new(meter)
 	for _, m := range meters {
 		all.add(m)
@@ -129,5 +139,6 @@ func report(o options, meters []*meter) error {
 		"calls": all.calls, "all_calls": all.allCalls, "calls_per_s": float64(all.calls) / o.seconds,
 		"mean_us": mean, "p50_us": all.quantile(0.5), "p90_us": all.quantile(0.9), "p99_us": all.quantile(0.99),
 		"p999_us": all.quantile(0.999), "max_us": float64(all.max) / 1000,
+		"connected_after_cpu_s": connectedAfter,
 	})
 }
