@@ -16,7 +16,7 @@ using namespace rpcbroker::compare;
         connection.consume(method);
     }
     std::puts("ready");
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
     std::string scratch;
     for (;;)
         connection.receive([&](const amqp_envelope_t& envelope) {

@@ -87,7 +87,7 @@ def main():
         return print(report.generated(document))
     if not args.document_only:
         write(document, args.data)
-    report.write_into(DOCUMENT, document)
+    DOCUMENT.write_text(report.written_into(DOCUMENT.read_text(), document))
     plots.draw(PLOTS, document)
     return print(f"written: {args.data}, {DOCUMENT}, {PLOTS}/*.svg")
 

@@ -98,6 +98,6 @@ int main() {
     std::vector<std::thread> threads;
     for (auto& queue : queues) threads.emplace_back([&] { serve(service, *queue); });
     std::printf("ready endpoint=ipv4:127.0.0.1:%d\n", port);
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
     for (auto& thread : threads) thread.join();
 }

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
         const NatsSubscription subscription{created, natsSubscription_Destroy};
         check(natsConnection_Flush(connection.get()), "flush");
         std::puts("ready");
-        std::fflush(stdout);
+        (void)std::fflush(stdout);
         for (;;) pause();
     } catch (const std::exception& error) {
         end_at_once(error.what());

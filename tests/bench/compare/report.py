@@ -9,6 +9,7 @@ BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
 MUCH_STOLEN = 0.08
 MANY_ROUNDS = 3
 OURS = "rpcbroker"
+SHOWN = ("pipelined", "latency", "clients32", "echo64k", "cpu")  # plots in the document; the others are beside it
 
 
 class Data:
@@ -164,16 +165,17 @@ def generated(document):
     lines += ["", "### Against what else one would take", ""] + others_table(data)
     lines += [""] + missed(data)
     lines += ["", "### Figures", ""] + absolute_table(data)
+    lines += [""] + [f"![{figure.title}](benchmarks/{figure.key}.svg)" for figure in data.figures
+                     if figure.key in SHOWN and data.values(figure, OURS)]
     lines += ["", "### Times of calls", "", "With a window, what a call waits for is mostly its own window.", ""]
     lines += latency_table(data)
     return "\n".join(lines) + "\n"
 
 
-def write_into(path, document):
-    """Replaces what stands between the markers of a file."""
-    text = path.read_text()
+def written_into(text, document):
+    """The text with other words between its markers."""
     before, _, rest = text.partition(BEGIN)
     _, found, after = rest.partition(END)
     if not found:
-        raise SystemExit(f"compare.py: {path} lacks the lines {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{generated(document)}\n{END}{after}")
+        raise ValueError(f"the document lacks the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{generated(document)}\n{END}{after}"

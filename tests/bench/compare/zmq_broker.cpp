@@ -14,6 +14,6 @@ int main() {
     }
     std::printf("ready frontend=%s backend=%s\n", frontend.get(zmq::sockopt::last_endpoint).c_str(),
                 backend.get(zmq::sockopt::last_endpoint).c_str());
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
     zmq::proxy(frontend, backend);
 }

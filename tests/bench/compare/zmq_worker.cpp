@@ -31,7 +31,7 @@ void append_answers(std::string_view body, std::string& out) {
     set_up(socket);
     socket.connect(backend);
     std::puts("ready");
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
     zmq::message_t client;
     zmq::message_t body;
     std::string out;
