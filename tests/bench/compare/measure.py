@@ -36,15 +36,17 @@ def measure(name, shape, args):
             command = contenders.start(name, processes, contenders.Load(shape, args.seconds, args.warm_up))
             servers, machine = processes.cpu_seconds(), machine_ticks()
             printed, driver_in_all = processes.drive(command, args.seconds + args.warm_up + PATIENCE)
-            servers, after = processes.cpu_seconds() - servers, machine_ticks()
+            after, servers_after = machine_ticks(), processes.cpu_seconds()
     figures = of_rpc_bench(printed) if name == "rpcbroker" else json.loads(printed)
     if shape.size:
         figures["mb_per_s"] = figures["calls_per_s"] * shape.size / 1e6
     driver = driver_in_all - figures.pop("connected_after_cpu_s", 0)
-    figures["cpu_us_per_call"] = (servers + driver) * 1e6 / max(1, figures["all_calls"])
+    seconds = {name: servers_after[name] - servers[name] for name in servers} | {"driver": driver}
+    cpu = {name: round(taken * 1e6 / max(1, figures["all_calls"]), 4) for name, taken in seconds.items()}
+    figures["cpu_us_per_call"], figures["cpu_us_by_program"] = sum(cpu.values()), cpu
     ticks = [now - then for now, then in zip(after, machine)]
     figures["stolen"] = ticks[-1] / max(1, sum(ticks))
-    figures["busy"] = busy_beside(ticks, servers + driver_in_all)
+    figures["busy"] = busy_beside(ticks, sum(seconds.values()) - driver + driver_in_all)
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()}
 
 

@@ -55,7 +55,11 @@ class Processes:
             end(process)
 
     def cpu_seconds(self):
-        return sum(cpu_seconds(process.pid) for process in self._running)
+        """Of the servers, by the name of their program."""
+        found = {}
+        for process in self._running:
+            found[process.program] = found.get(process.program, 0) + cpu_seconds(process.pid)
+        return found
 
     def start(self, *command, environment=None, silent=False):
         """A server. Its standard output is a pipe for its ready line, unless it is silent."""
@@ -66,6 +70,7 @@ class Processes:
                 self._prefixed(command), stdin=subprocess.DEVNULL, stdout=log if silent else subprocess.PIPE,
                 stderr=log, env=clean_environment(self._environment | (environment or {})), cwd=self.folder,
                 start_new_session=True)
+        process.program = name
         self._running.append(process)
         return process
 
