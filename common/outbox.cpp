@@ -28,14 +28,15 @@ void Outbox::set_batching(PeerId peer, bool batching) {
 }
 
 std::string& Outbox::add(PeerId peer, std::string_view envelope) {
-    settle();
-    Queue* queue = open_queue(peer);
+    const bool again = open_ && open_peer_ == peer;  // as for all messages of a batch but the first
+    Queue* queue = settle();
+    if (!again) queue = open_queue(peer);
     if (!queue) {
         ++dropped_;
         discarded_.clear();
         return discarded_;
     }
-    mark_dirty(peer, *queue);
+    if (!again) mark_dirty(peer, *queue);
     Outgoing& body = queue->joins(envelope) ? queue->bodies.back() : append(*queue, envelope);
     ++body.messages;
     open_peer_ = peer;
@@ -134,15 +135,16 @@ Outgoing& Outbox::append(Queue& queue, std::string_view envelope) {
     return body;
 }
 
-void Outbox::settle() {
+Outbox::Queue* Outbox::settle() {
     Queue* queue = std::exchange(open_, false) ? find(open_peer_) : nullptr;
-    if (!queue) return;
+    if (!queue) return nullptr;
     Outgoing& body = queue->bodies.back();
     if (body.messages > 1 && body.bytes.size() > batch_bytes) {
         split(*queue);
     } else {
         count(*queue, body, body.bytes.size() - body.counted);
     }
+    return queue;
 }
 
 std::size_t Outbox::open_bytes() const noexcept {

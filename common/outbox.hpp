@@ -78,8 +78,8 @@ private:
     [[nodiscard]] const Queue* find(PeerId peer) const noexcept;
     void mark_dirty(PeerId peer, Queue& queue);
     Outgoing& append(Queue& queue, std::string_view envelope);
-    /// What was appended to the string that add() gave out last is counted, and the string closed.
-    void settle();
+    /// What was appended to the string that add() gave out last is counted, and the string closed. Returns its queue, if any.
+    Queue* settle();
     [[nodiscard]] std::size_t open_bytes() const noexcept;
     void count(Queue& queue, Outgoing& body, std::size_t bytes) noexcept;
     void split(Queue& queue);
