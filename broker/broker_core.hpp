@@ -214,7 +214,11 @@ private:
     void notify_worker(PeerId peer, std::string_view method, std::string_view params);
 
     // streams.cpp: items and credit.
-    [[nodiscard]] static std::optional<Error> check_stream(const Call& call);
+    /// Whether its method streams, and it takes no items.
+    [[nodiscard]] static bool lacks_stream(const Call& call) noexcept {
+        return !call.stream && call.method && call.method->shown.stream;
+    }
+    [[nodiscard]] static Error stream_needed(const Call& call);
     void on_stream_item(Worker& worker, const MessageView& message, Body* alone);
     void pass_item(const Call& call, const MessageView& message, Body* alone);
     void on_credit(Client& client, const MessageView& message);

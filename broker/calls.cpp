@@ -39,7 +39,7 @@ std::uint32_t milliseconds_left(TimePoint deadline, TimePoint now) noexcept {
 void BrokerCore::route(Call& call, Place place) {
     Service& service = *call.service;
     if (!call.method) call.method = Directory::method(service, method_name(call));
-    if (const auto error = check_stream(call)) return end(call, *error);
+    if (lacks_stream(call)) return end(call, stream_needed(call));
     if (call.pin) {
         const auto found = workers_by_serial_.find(call.pin);
         if (found != workers_by_serial_.end() && !found->second->draining) return route_to(call, *found->second, place);

@@ -114,8 +114,7 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
     call->method = method;
     call->pin = pin;
     describe(*call, envelope, message);
-    auto error = check_stream(*call);
-    if (!error) error = check_wait(client, *call);
+    auto error = lacks_stream(*call) ? stream_needed(*call) : check_wait(client, *call);
     if (!error) error = check_room(client, *call, message.tail.size());
     if (error) {
         free_call(*call);

@@ -15,12 +15,11 @@ constexpr auto withheld_pause = std::chrono::milliseconds(2);
 
 }  // namespace
 
-/// What is wrong with a call of a method that streams, if it takes no items.
-std::optional<Error> BrokerCore::check_stream(const Call& call) {
-    if (call.stream || !call.method || !call.method->shown.stream) return std::nullopt;
-    return Error{Code::invalid_argument,
-                 call.method->full_name + " streams its results; call it with the option stream (and not one-way)",
-                 By::broker, call.ran()};
+/// Of a call that lacks_stream().
+Error BrokerCore::stream_needed(const Call& call) {
+    return {Code::invalid_argument,
+            call.method->full_name + " streams its results; call it with the option stream (and not one-way)",
+            By::broker, call.ran()};
 }
 
 void BrokerCore::on_stream_item(Worker& worker, const MessageView& message, Body* alone) {
