@@ -83,6 +83,7 @@ TEST_CASE("without a broker a call ends at its deadline, and says so") {
 TEST_CASE("a call that the broker never answers ends at its deadline and is cancelled there") {
     FakeBroker broker{transport::Context{}};
     Client client{for_broker(broker)};
+    CHECK(client.call<int>("T.Echo", 1) == 1);  // it is connected then
     const auto result = client.try_call({.timeout = 20ms}, "T.Never");
     CHECK(code_of(result) == Code::deadline_exceeded);
     CHECK(result.error().by() == By::client);
@@ -222,6 +223,7 @@ TEST_CASE("many threads share a client, by calls and by futures") {
 TEST_CASE("threads whose deadlines come and go leave the driving to those who wait on") {
     FakeBroker broker{transport::Context{}};
     Client client{for_broker(broker)};
+    CHECK(client.call<int>("T.Echo", 1) == 1);  // it is connected then
     std::vector<std::thread> threads;
     std::atomic<int> ended = 0;
     for (int t = 0; t < 6; ++t)
@@ -242,7 +244,7 @@ TEST_CASE("a client connects again when its broker comes back") {
     Client client{for_broker(*broker)};
     CHECK(client.call<int>("T.Echo", 1) == 1);
     broker.reset();
-    CHECK(code_of(client.try_call({.timeout = 50ms}, "T.Echo", 2)) == Code::unavailable);
+    CHECK(code_of(client.try_call({.timeout = 500ms}, "T.Echo", 2)) == Code::unavailable);
     broker.emplace(transport::Context{}, endpoint);
     CHECK(client.call<int>("T.Echo", 3) == 3);
 }
