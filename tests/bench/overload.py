@@ -172,7 +172,10 @@ def flood(frontend, seconds, floods, waiting, polite):
             for client in clients:
                 for _ in range(client.receive()):
                     client.send("EchoUtil.Sleep", (1,), 10_000)
-        return [took for client in clients for took in client.good], sum((collections.Counter(client.ends) for client in clients), collections.Counter())
+        ends = collections.Counter()
+        for client in clients:
+            ends.update(client.ends)
+        return [took for client in clients for took in client.good], ends
     alone, _ = measured()
     over = multiprocessing.Event()
     flooders = [multiprocessing.Process(target=flooder, args=(frontend, waiting, over)) for _ in range(floods)]

@@ -319,11 +319,11 @@ class Checker:
 
     def _near_fault(self, call):
         """Callers hear soon of what befell their calls: at their end the fault must be there, or just healed."""
-        if any(begin <= call.end <= end + self.limits.recovery for begin, end in self.halts):
-            return True
         if self.limits.explains is not None:
             return any(call.start <= fault.begin + self.limits.explains and fault.begin <= call.end
                        for fault in self.faults.values())
+        if self._halted(call.start, call.end):
+            return True
         return any(fault.touches(call.end, call.end, after=self.limits.recovery) for fault in self.faults.values())
 
     def _halted(self, begin, end):

@@ -103,7 +103,6 @@ class Right(unittest.TestCase):
         history = History().starts(0, "c1.1:1").ends(10, call="c1.1:1").starts(5, "c1.1:2").starts(8, "c1.1:3")
         self.assertEqual([call.id for call in history.checker.under_way(7 * MS)], ["c1.1:1", "c1.1:2"])
 
-
     def test_what_a_halt_of_the_machine_delayed(self):
         self.right(History().starts(timeout=500).runs(8000, 8001).halts(100, 8000).ends(8002))
 
@@ -126,8 +125,12 @@ class Wrong(unittest.TestCase):
     def test_a_call_that_is_late_by_more_than_the_halt(self):
         self.wrong("in time", History().starts(timeout=500).runs(1, 2).halts(100, 2000).ends(4900))
 
-    def test_an_error_long_after_a_halt(self):
-        self.wrong("error", History().starts(timeout=20000).halts(100, 2000).ends(9000, "UNAVAILABLE", "client", "maybe"))
+    def test_an_error_of_a_call_that_was_made_after_the_halt(self):
+        self.wrong("error", History().halts(100, 2000).starts(2001).ends(2010, "UNAVAILABLE", "client", "maybe"))
+
+    def test_a_halt_excuses_nothing_where_faults_explain_for_so_long_only(self):
+        history = History(explains=100 * MS).starts().halts(100, 2000)
+        self.wrong("error", history.ends(2001, "UNAVAILABLE", "client", "maybe"))
 
     def test_a_call_that_runs_twice_in_a_halt(self):
         self.wrong("how often", History().starts().runs(1, 2).halts(100, 2000).runs(2001, 2002).ends(2003))

@@ -10,7 +10,7 @@ samples.csv has what the processes occupy, every few seconds. At the end: the sl
 descriptors, and the calls. What a fault explains is stated in checker.py: UNAVAILABLE, NOT_FOUND, RESOURCE_EXHAUSTED or
 DEADLINE_EXCEEDED of a call that ended while a process was down or stopped, or within 2 s after; calls that were cancelled, that call a
 method that throws, or that have less than 500 ms beyond what they need (a stream half a millisecond an item), may fail at any time; so may
-those that ended in a halt of the machine, as bystander.py saw it, or within 2 s after. All else is unexplained.
+those that were under way in a halt of the machine, as bystander.py saw it. All else is unexplained.
 """
 
 import argparse
