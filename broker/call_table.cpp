@@ -12,8 +12,7 @@ constexpr std::size_t kept_capacity = 256;
 
 Call* CallTable::take() {
     if (!free_first_ && made_ == max_calls) return nullptr;
-    Call& call = free_first_ ? *free_first_ : make();
-    if (free_first_) unlink_free(call);
+    Call& call = free_first_ ? unlink_free(*free_first_) : make();
     ++blocks_[call.index / block_size].used;
     most_ = std::max(most_, ++size_);
     return &call;
@@ -50,10 +49,11 @@ void CallTable::link_free(Call& call) noexcept {
     (call.previous ? call.previous->next : free_first_) = &call;
 }
 
-void CallTable::unlink_free(Call& call) noexcept {
+Call& CallTable::unlink_free(Call& call) noexcept {
     (call.previous ? call.previous->next : free_first_) = call.next;
     (call.next ? call.next->previous : free_last_) = call.previous;
     call.next = call.previous = nullptr;
+    return call;
 }
 
 void CallTable::release(Call& call) noexcept {

@@ -131,7 +131,7 @@ private:
     Call& make();
     void drop_block() noexcept;
     void link_free(Call& call) noexcept;
-    void unlink_free(Call& call) noexcept;
+    Call& unlink_free(Call& call) noexcept;
 
     std::vector<Block> blocks_;
     std::vector<std::uint16_t> generations_;  ///< by index, of slots that were given back

@@ -19,9 +19,11 @@ constexpr Duration pause = 2ms;
 
 }  // namespace
 
-/// Asked once a turn: a load that is gone leaves slots for more than four times the calls that there are.
+/// Asked once a turn: a load that is gone leaves room for more than four times the calls and timers that there are.
 void BrokerCore::watch_memory() {
-    if (trimming_ || calls_.made() <= 2 * kept_calls || calls_.size() * 4 > calls_.made()) return;
+    const auto used = std::max(calls_.size(), deadlines_.size());
+    const auto room = std::max(calls_.made(), deadlines_.made());
+    if (trimming_ || room <= 2 * kept_calls || used * 4 > room) return;
     trimming_ = true;
     calls_.take_most();
     add_timer(Timer::trim, now_ + patience, 0);
@@ -30,9 +32,9 @@ void BrokerCore::watch_memory() {
 void BrokerCore::on_trim_timer() {
     const auto keep = std::max(kept_calls, 2 * calls_.take_most());
     const auto made = calls_.made();
-    const bool more = calls_.trim(keep, blocks_a_turn);
+    bool more = calls_.trim(keep, blocks_a_turn);
+    more |= deadlines_.shrink(std::max(keep, 2 * deadlines_.size()), blocks_a_turn * CallTable::block_size);
     freed_ |= calls_.made() < made;
-    deadlines_.shrink(std::max(keep, 2 * deadlines_.size()), blocks_a_turn * CallTable::block_size);
     if (more) {
         add_timer(Timer::trim, now_ + pause, 0);
         return;

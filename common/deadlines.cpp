@@ -105,12 +105,14 @@ void Deadlines::release(Handle handle) noexcept {
     --size_;
 }
 
-void Deadlines::shrink(std::size_t keep, std::size_t at_most) {
-    for (; at_most > 0 && nodes_.size() > keep + 1 && nodes_.back().list == free_list; --at_most) {
-        unlink(static_cast<Handle>(nodes_.size() - 1));
+bool Deadlines::shrink(std::size_t keep, std::size_t at_most) {
+    const auto droppable = [&] { return made() > keep && nodes_.back().list == free_list; };
+    for (; at_most > 0 && droppable(); --at_most) {
+        unlink(static_cast<Handle>(made()));
         nodes_.pop_back();
     }
     if (nodes_.size() < nodes_.capacity() / 4) nodes_.shrink_to_fit();
+    return at_most == 0 && droppable();
 }
 
 std::optional<Deadlines::Stop> Deadlines::next_stop() const noexcept {

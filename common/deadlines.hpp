@@ -32,9 +32,11 @@ public:
     /// deadline that is far off is only moved closer). Nothing when there is no deadline.
     [[nodiscard]] std::optional<TimePoint> next() const;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// Gives back memory that held more than `keep` deadlines at once, as far as none of those that are left lies there;
-    /// of so many at most, so that it takes no long time. Those that come from now on lie where they are in nobody's way.
-    void shrink(std::size_t keep, std::size_t at_most);
+    /// What there is memory for.
+    [[nodiscard]] std::size_t made() const noexcept { return nodes_.size() - 1; }
+    /// Gives memory back for all but `keep`, as far as no deadline lies there (new ones lie in its first half, where they
+    /// can): for so many at most, so that it takes no long time. Returns whether there is more to give back.
+    bool shrink(std::size_t keep, std::size_t at_most);
 
 private:
     static constexpr unsigned level_bits = 8;

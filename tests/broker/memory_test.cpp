@@ -12,23 +12,29 @@ BrokerLimits deep() {
     return limits;
 }
 
-/// 20,000 calls wait and are answered.
-void load(BrokerBench& bench, BenchClient& client, BenchWorker& worker) {
-    worker.heartbeat(0);
-    client.requests(0, 20'000);
-    worker.heartbeat(20'000);
-    for (const auto& call : worker.calls()) worker.answers(call, 1);
-    CHECK(client.answers().size() == 20'000);
-    CHECK(bench.core().calls_in_system() == 0);
-    bench.passes(1ms);  // a turn of the loop
-}
+struct Loaded : BrokerBench {
+    Loaded()
+        : BrokerBench(deep()), worker(BrokerBench::worker("w", {.capacity = 0})), client(BrokerBench::client("c")) {}
+
+    /// 20,000 calls wait and are answered.
+    void load() {
+        worker.heartbeat(0);
+        client.requests(0, 20'000);
+        worker.heartbeat(20'000);
+        for (const auto& call : worker.calls()) worker.answers(call, 1);
+        CHECK(client.answers().size() == 20'000);
+        CHECK(core().calls_in_system() == 0);
+        passes(1ms);  // a turn of the loop
+    }
+
+    BenchWorker& worker;
+    BenchClient& client;
+};
 
 TEST_CASE("memory: a load that is gone for a second leaves little behind, and the next one finds room") {
-    BrokerBench bench(deep());
-    auto& worker = bench.worker("w", {.capacity = 0});
-    auto& client = bench.client("c");
+    Loaded bench;
     for (int round = 0; round < 3; ++round) {
-        load(bench, client, worker);
+        bench.load();
         bench.passes(900ms);
         CHECK_FALSE(bench.core().take_trimmed());
         bench.passes(300ms);
@@ -38,19 +44,17 @@ TEST_CASE("memory: a load that is gone for a second leaves little behind, and th
 }
 
 TEST_CASE("memory: what a load of now and then needs is kept") {
-    BrokerBench bench(deep());
-    auto& worker = bench.worker("w", {.capacity = 0});
-    auto& client = bench.client("c");
+    Loaded bench;
     for (int round = 0; round < 5; ++round) {
-        load(bench, client, worker);
+        bench.load();
         bench.passes(800ms);
     }
-    load(bench, client, worker);
+    bench.load();
     CHECK_FALSE(bench.core().take_trimmed());
 }
 
 TEST_CASE("memory: a few calls more or less give nothing back") {
-    BrokerBench bench(deep());
+    BrokerBench bench;
     auto& worker = bench.worker("w", {.capacity = 5000});
     auto& client = bench.client("c");
     client.requests(0, 5000);

@@ -136,7 +136,8 @@ TEST_CASE("handles from the first half come first, so that memory of many deadli
     const auto last = handles.back();
     handles.pop_back();
     for (const auto handle : handles) deadlines.remove(handle);
-    deadlines.shrink(10, 1000);
+    CHECK_FALSE(deadlines.shrink(10, 1000));  // the last one is in the way
+    CHECK(deadlines.made() == 1000);
     deadlines.remove(last);
     CHECK(deadlines.add(start + 1h, 1) <= 500);
     CHECK(deadlines.size() == 1);
@@ -148,8 +149,10 @@ TEST_CASE("what was given back of the memory comes again, and nothing is lost") 
         std::vector<Deadlines::Handle> handles;
         for (std::uint64_t i = 0; i < 1000; ++i) handles.push_back(deadlines.add(start + 1h, i));
         for (std::size_t i = 1; i < handles.size(); ++i) deadlines.remove(handles[i]);
-        deadlines.shrink(10, 100);
-        deadlines.shrink(10, 10'000);
+        CHECK(deadlines.shrink(10, 100));
+        CHECK(deadlines.made() == 900);
+        CHECK_FALSE(deadlines.shrink(10, 10'000));
+        CHECK(deadlines.made() == 10);
         CHECK(deadlines.add(start + 1h, 1000) <= 11);
         CHECK(deadlines.size() == 2);
         CHECK(due(deadlines, start + 2h).size() == 2);
