@@ -127,6 +127,8 @@ void Broker::State::run() {
     while (true) {
         wakeup.clear();
         const auto now = Clock::now();
+        // Nobody is given up whose word is there already.
+        if (const auto next = core.next_deadline(); next && *next <= now) poller.wait(Duration::zero());
         const bool drained = receive_all(now);
         core.on_time(now, drained);
         while (const auto peer = core.next_without_address())
@@ -142,7 +144,7 @@ void Broker::State::run() {
 
 /// Takes what is there, up to a turn's share; true when nothing is left.
 bool Broker::State::receive(Side& side, bool from_workers, TimePoint now) {
-    for (int i = 0; i < bodies_a_turn; ++i) {
+    for (int i = 0; i < bodies_a_turn && side.router.may_have_bodies(); ++i) {
         switch (side.router.receive(incoming)) {
         case transport::Received::nothing: return true;
         case transport::Received::bad_frames: core.counters().add(Counter::malformed_frames); break;
@@ -155,7 +157,7 @@ bool Broker::State::receive(Side& side, bool from_workers, TimePoint now) {
             break;
         }
     }
-    return false;
+    return !side.router.may_have_bodies();
 }
 
 bool Broker::State::receive_all(TimePoint now) {
@@ -178,7 +180,7 @@ void Broker::State::report_closed(Side& side, bool from_workers, TimePoint now) 
             core.on_frontend_closed(peer, now);
     };
     PeerId peer;
-    while (side.router.next_closed(peer)) closed(peer);
+    while (side.router.may_have_closed() && side.router.next_closed(peer)) closed(peer);
     for (const PeerId gone : std::exchange(side.gone, {})) closed(gone);
 }
 
@@ -221,7 +223,7 @@ void Broker::State::report_events() {
 }
 
 void Broker::State::wait(bool drained, std::size_t blocked, TimePoint now) {
-    if (!drained) return;
+    if (!drained) return poller.wait(Duration::zero());
     std::optional<Duration> timeout;
     const auto at_most = [&](Duration limit) { timeout = timeout ? std::min(*timeout, limit) : limit; };
     if (const auto next = core.next_deadline()) at_most(*next - now);

@@ -40,6 +40,8 @@ void Wakeup::signal() noexcept {
 }
 
 void Wakeup::clear() noexcept {
+    if (!readable_ && !signalled_.load()) return;
+    readable_ = false;
     std::uint64_t count = 0;
     [[maybe_unused]] const auto read = ::read(descriptor_, &count, sizeof count);
     // After the read: a signal in between writes nothing, but its reason is seen by who looks after this exchange.
@@ -47,12 +49,24 @@ void Wakeup::clear() noexcept {
 }
 
 struct Poller::State {
+    /// Who is to know that a descriptor is readable; neither of both for one that somebody else looks after.
+    struct Source {
+        Socket* socket = nullptr;
+        Wakeup* wakeup = nullptr;
+    };
+
     std::vector<Router::State*> routers;
     std::vector<Dealer::State*> dealers;
     std::vector<pollfd> descriptors;  ///< of all that was added; first of the dealers, two each
+    std::vector<Source> sources;      ///< of the descriptors behind those of the dealers
 
-    void add(int descriptor) { descriptors.push_back({descriptor, POLLIN, 0}); }
+    void add(int descriptor, Source source) {
+        descriptors.push_back({descriptor, POLLIN, 0});
+        sources.push_back(source);
+    }
+    void add(Socket& socket) { add(socket.descriptor(), {.socket = &socket}); }
     void follow_links();
+    void rouse() noexcept;
     [[nodiscard]] bool is_ready() const;
     [[nodiscard]] std::optional<Duration> shorten(std::optional<Duration> timeout) const;
 };
@@ -82,14 +96,23 @@ void Poller::State::follow_links() {
     }
 }
 
+void Poller::State::rouse() noexcept {
+    auto descriptor = descriptors.begin() + static_cast<std::ptrdiff_t>(2 * dealers.size());
+    for (const Source& source : sources) {
+        if ((descriptor++)->revents == 0) continue;
+        if (source.socket) source.socket->rouse();
+        if (source.wakeup) source.wakeup->rouse();
+    }
+}
+
 Poller::Poller() : state_(std::make_unique<State>()) {}
 
 Poller::~Poller() = default;
 
 void Poller::add(Router& router) {
     state_->routers.push_back(&router.state());
-    state_->add(router.state().socket.descriptor());
-    state_->add(router.state().monitor.socket().descriptor());
+    state_->add(router.state().socket);
+    state_->add(router.state().monitor.socket());
 }
 
 void Poller::add(Dealer& dealer) {
@@ -98,16 +121,19 @@ void Poller::add(Dealer& dealer) {
     state_->descriptors.insert(state_->descriptors.begin(), unset.begin(), unset.end());
 }
 
-void Poller::add(Wakeup& wakeup) { state_->add(wakeup.descriptor()); }
+void Poller::add(Wakeup& wakeup) { state_->add(wakeup.descriptor(), {.wakeup = &wakeup}); }
 
-void Poller::add_descriptor(int descriptor) { state_->add(descriptor); }
+void Poller::add_descriptor(int descriptor) { state_->add(descriptor, {}); }
 
 void Poller::wait(std::optional<Duration> timeout) {
-    if (state_->is_ready()) return;
+    const bool only_looks = timeout && *timeout <= Duration::zero();
+    if (!only_looks && state_->is_ready()) timeout = Duration::zero();
     state_->follow_links();
     auto& descriptors = state_->descriptors;
     const int limit = to_poll_timeout(state_->shorten(timeout));
-    if (::poll(descriptors.data(), descriptors.size(), limit) < 0 && errno != EINTR) fail("poll");
+    const int ready = ::poll(descriptors.data(), descriptors.size(), limit);
+    if (ready < 0 && errno != EINTR) fail("poll");
+    if (ready > 0) state_->rouse();
 }
 
 }  // namespace rpcbroker::transport

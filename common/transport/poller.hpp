@@ -21,13 +21,16 @@ public:
 
     /// Cheap when it was signalled already and not yet cleared.
     void signal() noexcept;
-    /// Called by the thread that was woken, before it looks at what it was woken for.
+    /// Called by the thread that was woken, before it looks at what it was woken for. Costs nothing when it was not.
     void clear() noexcept;
+    /// Its descriptor is readable.
+    void rouse() noexcept { readable_ = true; }
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
 private:
     int descriptor_;
     std::atomic<bool> signalled_{false};
+    bool readable_ = true;  ///< for all that the thread that clears it knows
 };
 
 /// Waits until one of its sockets may have something, a wakeup was signalled, or the time is over. Interrupted by a signal,
@@ -44,8 +47,8 @@ public:
     void add(Wakeup& wakeup);
     void add_descriptor(int descriptor);  ///< readable
 
-    /// Nothing: without end. Zero or less: only looks. Rounded up to a millisecond, so that a deadline has passed when it
-    /// returns for it.
+    /// Nothing: without end. Zero or less: only looks, for who goes on anyway. Rounded up to a millisecond, so that a deadline
+    /// has passed when it returns for it. Routers and wakeups know then which of them may have something.
     void wait(std::optional<Duration> timeout);
 
 private:

@@ -165,6 +165,12 @@ void Router::unbind_all() noexcept {
     state_->accepting = false;
 }
 
+bool Router::may_have_bodies() const noexcept { return !state_->socket.is_quiet(); }
+
+bool Router::may_have_closed() const noexcept {
+    return state_->peers.has_closed() || state_->peers.awaits_drained() || !state_->monitor.socket().is_quiet();
+}
+
 Received Router::receive(Incoming& incoming) {
     State& state = *state_;
     if (!state.socket.receive(state.name)) {

@@ -66,6 +66,10 @@ public:
     /// that came in, so who connects is cut off at once, by receive or next_closed. The port is free when the context ends.
     void unbind_all() noexcept;
 
+    /// False: receive, or next_closed, has nothing that was there at the last Poller::wait. Costs no system call, as an
+    /// attempt in vain does.
+    [[nodiscard]] bool may_have_bodies() const noexcept;
+    [[nodiscard]] bool may_have_closed() const noexcept;
     /// The next body that is there. Never blocks.
     Received receive(Incoming& incoming);
     /// Sends one body; never blocks. On `yes`, `body` is empty.

@@ -90,6 +90,10 @@ public:
     void skip(Frame& frame);
     /// Costs a system call, unless nothing was done here since there was no input.
     bool has_input() { return !quiet_ && look(); }
+    /// Nothing was there when it was last asked, and its descriptor has not been seen readable since.
+    [[nodiscard]] bool is_quiet() const noexcept { return quiet_; }
+    /// Its descriptor is readable.
+    void rouse() noexcept { quiet_ = false; }
 
     /// libzmq takes the first frame of a message or does not; after that it takes all of them.
     Sent send(std::string_view bytes, More more);

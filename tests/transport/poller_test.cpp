@@ -104,6 +104,39 @@ TEST_CASE("one poller waits for several sockets") {
     CHECK(one.incoming.body.bytes() == "to the one");
 }
 
+TEST_CASE("after a wait, a router knows whether something may be there") {
+    Bound one;
+    Bound other;
+    Poller both;
+    both.add(one.router);
+    both.add(other.router);
+    Connected connected(one.endpoint);
+    connected.send("first");
+    REQUIRE(wait_until(both, [&] { return one.router.receive(one.incoming) == Received::body; }));
+    while (one.router.may_have_bodies()) CHECK(one.router.receive(one.incoming) == Received::nothing);
+    while (other.router.may_have_bodies()) CHECK(other.router.receive(other.incoming) == Received::nothing);
+
+    connected.send("second");
+    REQUIRE(wait_until(both, [&] { return one.router.may_have_bodies(); }));
+    CHECK_FALSE(other.router.may_have_bodies());
+    CHECK(one.router.receive(one.incoming) == Received::body);
+    CHECK(one.incoming.body.bytes() == "second");
+}
+
+TEST_CASE("a wait of no time is enough to know who may have something") {
+    Bound bound;
+    Poller poller;
+    poller.add(bound.router);
+    Connected connected(bound.endpoint);
+    connected.send("first");
+    bound.body();
+    CHECK(bound.router.receive(bound.incoming) == Received::nothing);
+    connected.send("second");
+    const auto late = Clock::now() + std::chrono::seconds(10);
+    while (!bound.router.may_have_bodies() && Clock::now() < late) poller.wait(Duration::zero());
+    CHECK(bound.body() == "second");
+}
+
 TEST_CASE("a socket may be used by one thread after another") {
     Bound bound;
     Connected connected(bound.endpoint);
