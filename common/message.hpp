@@ -27,6 +27,8 @@ struct OptionsView {
     bool timing = false;
     /// Where the four bytes of a five-byte `timeout` stand, counted from the start of `tail`; 0: not in that form.
     std::uint32_t timeout_at = 0;
+
+    bool operator==(const OptionsView&) const = default;
 };
 
 /// One message, as views into the body that it was read from.
@@ -50,6 +52,7 @@ struct MessageView {
     std::uint32_t msgid_at = 0;
     std::uint8_t elements = 0;  ///< of the message's array
 
+    bool operator==(const MessageView&) const = default;
     /// The service of `method`: what stands before its last dot.
     [[nodiscard]] std::string_view service() const noexcept { return method.substr(0, method.rfind('.')); }
 };
@@ -66,6 +69,8 @@ public:
     /// Reads the next message into `message`. After `malformed`, `problem()` says what is wrong, and
     /// `problem_msgid()` holds the msgid if it could be read; there is nothing to read after it.
     Step next(MessageView& message) noexcept;
+    /// The same, without the short cut for messages in the form in which this project writes them.
+    Step next_general(MessageView& message) noexcept;
 
     [[nodiscard]] const char* problem() const noexcept { return problem_; }
     [[nodiscard]] std::optional<std::uint32_t> problem_msgid() const noexcept { return problem_msgid_; }

@@ -5,6 +5,7 @@
 #include <rpcbroker/pack.hpp>
 
 #include "common/message.hpp"
+#include "common/message_usual.hpp"
 
 namespace rpcbroker {
 namespace {
@@ -221,24 +222,6 @@ std::optional<std::uint32_t> salvage_msgid(std::string_view bytes) noexcept {
 
 // --- method names ----------------------------------------------------------------------------------------------------
 
-/// Whether each of the eight bytes from `at` is printable ASCII.
-bool are_printable_ascii(const char* at) noexcept {
-    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
-    std::uint64_t eight = 0;
-    std::memcpy(&eight, at, 8);
-    // The high bit of some byte is set if one is over 0x7f, is 0x7f, or is under 0x20 (by borrowing).
-    return ((eight | (eight + ones) | (eight - 0x20 * ones)) & (0x80 * ones)) == 0;
-}
-
-/// Whether all of `text` is printable ASCII, as nearly all names are. It may say no of a short one that is.
-bool is_printable_ascii(std::string_view text) noexcept {
-    if (text.size() < 8) return false;
-    for (std::size_t at = 0; at + 8 <= text.size(); at += 8) {
-        if (!are_printable_ascii(text.data() + at)) return false;
-    }
-    return are_printable_ascii(text.data() + text.size() - 8);
-}
-
 /// Whether the UTF-8 `text` holds a control character: U+0000 to U+001F or U+007F to U+009F.
 bool has_control(std::string_view text) noexcept {
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -253,12 +236,20 @@ bool has_control(std::string_view text) noexcept {
 
 bool is_method_name(std::string_view method) noexcept {
     if (method.size() < method_min || method.size() > method_max) return false;
+    if (usual::is_method_name(method)) return true;
     // Then its last dot has something on either side.
     if (method.back() == '.' || method.find('.', 1) == std::string_view::npos) return false;
-    return is_printable_ascii(method) || (is_utf8(method) && !has_control(method));
+    return is_utf8(method) && !has_control(method);
 }
 
 BodyReader::Step BodyReader::next(MessageView& message) noexcept {
+    message = MessageView{};
+    if (problem_ || !usual::read(rest_, message)) return next_general(message);
+    rest_.remove_prefix(message.bytes.size());
+    return Step::message;
+}
+
+BodyReader::Step BodyReader::next_general(MessageView& message) noexcept {
     message = MessageView{};
     if (problem_) return Step::malformed;
     if (rest_.empty()) return body_.empty() ? malformed("body: expected a message, got no bytes") : Step::end;

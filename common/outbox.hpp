@@ -30,8 +30,8 @@ struct Outgoing {
 class Outbox {
 public:
     /// A body is closed when it holds so many messages or bytes; only a single message makes a body of more bytes.
-    static constexpr std::uint32_t batch_messages = 256;
-    static constexpr std::size_t batch_bytes = std::size_t{64} << 10;
+    static constexpr std::uint32_t batch_messages = 1024;
+    static constexpr std::size_t batch_bytes = std::size_t{128} << 10;
 
     /// Whether `peer` takes bodies of several messages. Until told so, it does not.
     void set_batching(PeerId peer, bool batching);

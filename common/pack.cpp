@@ -366,20 +366,7 @@ bool Unpacker::take_long_head(Kind kind, std::uint32_t& out) noexcept {
     return true;
 }
 
-/// Most parameters are a short array of short values: those are passed without any bookkeeping.
-bool Unpacker::skip_flat(int nesting_left) noexcept {
-    if (nesting_left < 1 || at_end() || (first() & 0xf0) != 0x90) return false;
-    const char* const start = at_;
-    unsigned values = first() & 0x0f;
-    for (++at_; values > 0 && skip_short(); --values) {
-    }
-    if (values == 0) return true;
-    at_ = start;
-    return false;
-}
-
-bool Unpacker::skip_value(int nesting_left) noexcept {
-    if (skip_flat(nesting_left)) return true;
+bool Unpacker::skip_long(int nesting_left) noexcept {
     const auto limit = static_cast<std::size_t>(std::clamp(nesting_left, 0, max_nesting));
     std::uint64_t missing[max_nesting];  // values, of each array or map that is open
     std::size_t open = 0;

@@ -311,6 +311,57 @@ TEST_CASE("a message with any one byte changed is read or refused, never more") 
     }
 }
 
+TEST_CASE("messages of the usual form are read as all others") {
+    const std::string request = from_hex(
+        "9500ce00000007b44563686f5574696c2e436f756e74537472696e6791ac746869732069732074657374"
+        "81a774696d656f7574ce00007530");
+    const std::string response = from_hex("9401ce00000007c00a");
+    const std::string without_options = from_hex("9400ce00000007b44563686f5574696c2e436f756e74537472696e6790");
+    const auto compare = [](const std::string& body) {
+        BodyReader shortened(body);
+        BodyReader general(body);
+        MessageView message;
+        MessageView other;
+        const auto step = shortened.next(message);
+        REQUIRE(general.next_general(other) == step);
+        REQUIRE(message == other);
+        REQUIRE(std::string_view(shortened.problem() ? shortened.problem() : "") ==
+                (general.problem() ? general.problem() : ""));
+        REQUIRE(shortened.problem_msgid() == general.problem_msgid());
+    };
+    for (const auto& whole : {request, response, without_options, request + response, response + request}) {
+        compare(whole);
+        for (std::size_t size = 0; size < whole.size(); ++size) compare(whole.substr(0, size));
+        for (std::size_t at = 0; at < whole.size(); ++at) {
+            for (unsigned byte = 0; byte < 256; ++byte) {
+                std::string changed = whole;
+                changed[at] = static_cast<char>(byte);
+                compare(changed);
+            }
+        }
+    }
+}
+
+TEST_CASE("the names of methods are told from others, whatever their length") {
+    for (std::size_t size = 3; size <= 300; ++size) {
+        const bool good = size <= 255;
+        const std::string name = "A." + std::string(size - 2, 'b');
+        CHECK(is_method_name(name) == good);
+        CHECK(is_method_name(std::string(size - 2, 'a') + ".b") == good);
+        for (std::size_t at = 0; at < size; ++at) {
+            std::string bare(size, 'a');
+            bare[at] = '.';
+            REQUIRE(is_method_name(bare) == (good && at != 0 && at != size - 1));
+            std::string control = name;
+            control[at] = at == 1 ? '\x7f' : '\x1f';
+            REQUIRE_FALSE(is_method_name(control));
+            std::string high = name;
+            high[at] = '\xff';
+            REQUIRE_FALSE(is_method_name(high));
+        }
+    }
+}
+
 TEST_CASE("values may be nested up to 64 levels, the message's own array counted") {
     const auto nested = [](std::size_t levels) { return std::string(levels - 1, '\x91') + '\x90'; };
     const auto request = from_hex("9400ce00000007a3412e62") + nested(63);

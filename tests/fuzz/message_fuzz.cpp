@@ -60,6 +60,13 @@ void check_places(const MessageView& message) {
     if (options.timeout_at != 0) require(u32_at(message.tail, options.timeout_at) == options.timeout_ms);
 }
 
+/// The short cut for the usual form makes nothing else of it. `body` begins with the message.
+void check_general(const MessageView& message, std::string_view body) {
+    BodyReader reader(body);
+    MessageView again;
+    require(reader.next_general(again) == BodyReader::Step::message && again == message);
+}
+
 void check_passed_on(const MessageView& message) {
     std::string copy;
     append_with_tail(copy, message.type, message.msgid, message.elements, message.tail);
@@ -95,6 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::size_t read = 0;
     auto step = reader.next(message);
     for (; step == BodyReader::Step::message; step = reader.next(message)) {
+        check_general(message, body.substr(read));
         read += message.bytes.size();
         check_views(message, body);
         check_places(message);

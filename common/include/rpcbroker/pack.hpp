@@ -102,6 +102,7 @@ private:
     /// Moves past the next value if it is nil, a bool, a one-byte integer or a short string.
     bool skip_short() noexcept;
     bool skip_flat(int nesting_left) noexcept;
+    bool skip_long(int nesting_left) noexcept;
     bool take_long_unsigned(std::uint64_t& out) noexcept;
     bool take_long(Kind kind, std::string_view& out) noexcept;
     bool take_long_head(Kind kind, std::uint32_t& out) noexcept;
@@ -151,6 +152,22 @@ inline bool Unpacker::skip_short() noexcept {
     if (byte > 0x7f && byte < 0xe0 && byte != 0xc0 && (byte & 0xfe) != 0xc2) return false;
     ++at_;
     return true;
+}
+
+/// Most parameters are a short array of short values: those are passed without any bookkeeping.
+inline bool Unpacker::skip_flat(int nesting_left) noexcept {
+    if (nesting_left < 1 || at_end() || (first() & 0xf0) != 0x90) return false;
+    const char* const start = at_;
+    unsigned values = first() & 0x0f;
+    for (++at_; values > 0 && skip_short(); --values) {
+    }
+    if (values == 0) return true;
+    at_ = start;
+    return false;
+}
+
+inline bool Unpacker::skip_value(int nesting_left) noexcept {
+    return skip_flat(nesting_left) || skip_long(nesting_left);
 }
 
 inline bool Unpacker::take_value(std::string_view& out, int nesting_left) noexcept {
