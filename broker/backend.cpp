@@ -236,8 +236,13 @@ void BrokerCore::answer_result(Call& call, const Worker& worker, const MessageVi
         overwrite_u32(alone->data() + message.msgid_at, call.client_msgid);
         return to_clients_.add_large(call.client->peer, call.envelope_view(), std::move(*alone));
     }
-    const auto tail = message.tail.substr(0, message.tail.size() - message.timing.size());
     auto& out = to_clients_.add(call.client->peer, call.envelope_view());
+    if (message.msgid_at == usual_msgid_at && message.elements == 4 && !call.timing) {
+        const auto at = out.size();
+        out.append(message.bytes);
+        return overwrite_u32(out.data() + at + usual_msgid_at, call.client_msgid);
+    }
+    const auto tail = message.tail.substr(0, message.tail.size() - message.timing.size());
     append_with_tail(out, MessageType::response, call.client_msgid, call.timing ? 5 : 4, tail);
     if (call.timing) append_timing(out, call, worker);
 }

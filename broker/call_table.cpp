@@ -57,18 +57,15 @@ Call& CallTable::unlink_free(Call& call) noexcept {
 }
 
 void CallTable::release(Call& call) noexcept {
-    const auto index = call.index;
-    const auto generation = call.generation;
-    auto bytes = std::move(call.tail_bytes);
-    bytes.clear();
-    if (bytes.capacity() > kept_capacity) std::string().swap(bytes);  // an assignment would keep the memory
-    std::destroy_at(&call);  // and not `call = Call{}`, which makes a second one to copy from
-    std::construct_at(&call);
-    call.index = index;
-    call.generation = generation;
-    call.tail_bytes = std::move(bytes);
+    static_cast<CallRecord&>(call) = CallRecord();
+    call.request.clear();
+    if (call.request.capacity() > kept_capacity)
+        std::string().swap(call.request);  // an assignment would keep the memory
+    call.large.reset();
+    call.envelope.reset();
+    call.stream.reset();
     link_free(call);
-    --blocks_[index / block_size].used;
+    --blocks_[call.index / block_size].used;
     --size_;
 }
 

@@ -14,25 +14,24 @@
 #include "broker/shares.hpp"
 #include "common/body.hpp"
 #include "common/deadlines.hpp"
+#include "common/message.hpp"
 #include "common/peer.hpp"
 #include "common/time.hpp"
 
 namespace rpcbroker::broker {
 
+struct Call;
 struct Client;
 struct Method;
 struct Service;
 struct Worker;
 class FairQueue;
 
-/// One accepted call. It is `waiting` in exactly one FairQueue, or `running` at exactly one worker; or its caller has had
-/// its outcome and it is `abandoned`: it only stands for the place that it still takes at its worker.
-struct Call {
+/// What a Call has that owns nothing.
+struct CallRecord {
     enum class State : std::uint8_t { free, waiting, running, abandoned };
 
-    // What to send. `tail` is the request from its method on; a body over `large_body` is kept whole in `large` instead.
-    std::string tail_bytes;
-    std::unique_ptr<Body> large;
+    // What to send: see Call::request.
     std::uint32_t large_tail_at = 0;
     std::uint32_t large_msgid_at = 0;  ///< where its five-byte msgid stands; 0: it must be copied
     std::uint32_t timeout_at = 0;      ///< where a five-byte timeout's value stands in the tail; 0: none
@@ -51,8 +50,6 @@ struct Call {
     Client* client = nullptr;
     PeerId caller;  ///< names its line in a FairQueue; stays when the client is gone
     std::uint32_t client_msgid = 0;
-    std::unique_ptr<std::string> envelope;
-    std::unique_ptr<CallStream> stream;  ///< null: it takes no stream items
 
     Service* service = nullptr;
     Method* method = nullptr;    ///< null while nobody has registered it
@@ -77,6 +74,17 @@ struct Call {
     // Neighbours among its client's calls.
     Call* client_next = nullptr;
     Call* client_previous = nullptr;
+};
+
+/// One accepted call. It is `waiting` in exactly one FairQueue, or `running` at exactly one worker; or its caller has had
+/// its outcome and it is `abandoned`: it only stands for the place that it still takes at its worker.
+struct Call : CallRecord {
+    /// What a worker is to get, but for msgid and what is left of its time: usual_head_size bytes, then all from the method
+    /// on, its tail. A body over `large_body` is kept whole in `large` instead.
+    std::string request;
+    std::unique_ptr<Body> large;
+    std::unique_ptr<std::string> envelope;
+    std::unique_ptr<CallStream> stream;  ///< null: it takes no stream items
 
     std::uint32_t index = 0;  ///< in the table
     std::uint16_t generation = 0;
@@ -84,7 +92,8 @@ struct Call {
     /// Whether its handler may have been started, for an error that ends it now.
     [[nodiscard]] Ran ran() const noexcept { return state == State::running || lost > 0 ? Ran::maybe : Ran::no; }
     [[nodiscard]] std::string_view tail() const noexcept {
-        return large ? large->bytes().substr(large_tail_at) : std::string_view(tail_bytes);
+        if (large) return large->bytes().substr(large_tail_at);
+        return request.empty() ? std::string_view() : std::string_view(request).substr(usual_head_size);
     }
     [[nodiscard]] std::string_view envelope_view() const noexcept {
         return envelope ? std::string_view(*envelope) : std::string_view();

@@ -251,8 +251,14 @@ void BrokerCore::send_request(Call& call, Worker& worker) {
         return;
     }
     auto& out = to_workers_.add(worker.peer);
-    append_with_tail(out, MessageType::request, call.wire_id, call.elements, call.tail());
-    if (call.timeout_at) overwrite_u32(out.data() + out.size() - call.tail().size() + call.timeout_at, left);
+    const auto at = out.size();
+    if (call.large)
+        append_with_tail(out, MessageType::request, call.wire_id, call.elements, call.tail());
+    else
+        out.append(call.request);
+    char* const request = out.data() + at;
+    overwrite_u32(request + usual_msgid_at, call.wire_id);
+    if (call.timeout_at) overwrite_u32(request + usual_head_size + call.timeout_at, left);
 }
 
 /// Takes a dispatched call off its worker: it was answered, returned or lost.
@@ -310,7 +316,7 @@ void BrokerCore::give_up(Call& call) {
     deadlines_.remove(std::exchange(call.timer, Deadlines::none));
     if (call.state != Call::State::running) return free_call(call);
     call.state = Call::State::abandoned;
-    std::string().swap(call.tail_bytes);
+    std::string().swap(call.request);
     call.large.reset();
     call.envelope.reset();
     scratch_.clear();

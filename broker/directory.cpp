@@ -134,6 +134,10 @@ void Directory::join(Worker& worker, const Registration& registration, TimePoint
     }
     for (const auto& membership : before)
         if (membership->group) detach(*membership, now);
+    // Who was alone in its group has not been kept where its load says.
+    for (const auto& membership : worker.memberships)
+        if (membership->group->members.size() == 2)
+            for (Membership* member : membership->group->members) place(*member);
     update_load(worker);
 }
 
@@ -162,24 +166,30 @@ void Directory::leave(Worker& worker, TimePoint now) {
     worker.memberships.clear();
 }
 
+void Directory::place(Membership& membership) {
+    if (membership.worker->has_room())
+        membership.group->with_room.place(membership, membership.worker->in_flight);
+    else
+        membership.group->with_room.remove(membership);
+}
+
 void Directory::update_load(Worker& worker) {
     const bool room = worker.has_room();
     for (const auto& membership : worker.memberships) {
         if (!membership->group) continue;
-        if (room)
-            membership->group->with_room.place(*membership, worker.in_flight);
-        else
-            membership->group->with_room.remove(*membership);
+        const bool alone = membership->group->members.size() == 1;  // then its load makes no difference
+        if (!alone || membership->linked != room) place(*membership);
     }
 }
 
 Worker* Directory::pick(const Method& method) noexcept {
-    LoadNode* best = nullptr;
+    Worker* best = nullptr;
     for (const Group* group : method.groups) {
-        LoadNode* least = group->with_room.least();
-        if (least && (!best || least->bucket < best->bucket)) best = least;
+        LoadNode* node = group->with_room.least();
+        Worker* least = node ? static_cast<Membership*>(node)->worker : nullptr;
+        if (least && (!best || least->in_flight < best->in_flight)) best = least;
     }
-    return best ? static_cast<Membership*>(best)->worker : nullptr;
+    return best;
 }
 
 Worker* Directory::pick_by_key(const Method& method, std::uint64_t key_hash) noexcept {

@@ -162,6 +162,7 @@ private:
     Method& make_method(Service& service, const MethodRegistration& registration);
     Group& group_of(Service& service, std::vector<Method*> methods);
     void detach(Membership& membership, TimePoint now);
+    static void place(Membership& membership);
 
     std::size_t max_services_;
     std::size_t max_methods_;

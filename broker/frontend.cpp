@@ -192,13 +192,16 @@ void BrokerCore::keep_request(Call& call, const MessageView& message, Body* alon
     call.elements = message.options_map.empty() ? 4 : 5;
     call.timeout_at = message.options.timeout_at;
     if (needs_new_options(message)) {
-        call.tail_bytes = tail_with_new_options(message);
+        const auto tail = tail_with_new_options(message);
         const auto options_at = message.tail.size() - message.options_map.size();
-        if (call.timeout_at) call.timeout_at = find_timeout(call.tail_bytes, options_at);
-        return;
+        if (call.timeout_at) call.timeout_at = find_timeout(tail, options_at);
+        return append_with_tail(call.request, MessageType::request, 0, call.elements, tail);
     }
     if (!alone) {
-        call.tail_bytes.assign(message.tail);
+        if (message.type == MessageType::request && message.msgid_at == usual_msgid_at)
+            call.request.assign(message.bytes);
+        else
+            append_with_tail(call.request, MessageType::request, 0, call.elements, message.tail);
         return;
     }
     const bool in_place = message.type == MessageType::request && message.msgid_at != 0;

@@ -178,7 +178,7 @@ bool ClientSession::may_be_sent_again(const Call& call) noexcept {
 
 /// A large one is moved if it may be, so that it is copied neither here nor in the transport.
 void ClientSession::write(BrokerIndex broker, std::string& request, bool copy) {
-    if (request.size() <= Outbox::batch_bytes) {
+    if (request.size() <= Outbox::large_bytes) {
         write_to(broker).append(request);
         return;
     }

@@ -31,6 +31,11 @@ struct OptionsView {
     bool operator==(const OptionsView&) const = default;
 };
 
+/// Bytes before the tail of a request or response in the form that this project writes: the array's head, the type, and a
+/// msgid of five bytes.
+inline constexpr std::size_t usual_head_size = 7;
+inline constexpr std::uint32_t usual_msgid_at = 3;
+
 /// One message, as views into the body that it was read from.
 struct MessageView {
     MessageType type = MessageType::request;

@@ -15,8 +15,6 @@
 
 namespace rpcbroker::usual {
 
-/// An array's head of one byte, the type, and a msgid of five bytes.
-inline constexpr std::size_t head_size = 7;
 inline constexpr char five_byte_form = '\xce';
 
 inline std::uint32_t load_u32(const char* at) noexcept {
@@ -96,16 +94,16 @@ inline bool read_response(Unpacker& in, MessageView& message) noexcept {
 /// Reads the first message of `bytes` into `message`, which is as new; false where it is not of the usual form, or not in
 /// order: then `message` is to be made anew.
 inline bool read(std::string_view bytes, MessageView& message) noexcept {
-    if (bytes.size() <= head_size || bytes[2] != five_byte_form) return false;
+    if (bytes.size() <= usual_head_size || bytes[2] != five_byte_form) return false;
     const auto array = static_cast<std::uint8_t>(bytes[0]);
     const bool request = bytes[1] == 0 && (array == 0x94 || array == 0x95);
     if (!request && (bytes[1] != 1 || array != 0x94)) return false;
     const char* const end = bytes.data() + bytes.size();
     message.type = static_cast<MessageType>(bytes[1]);
     message.elements = array & 0x0f;
-    message.msgid = load_u32(bytes.data() + 3);
-    message.msgid_at = 3;
-    message.tail = bytes.substr(head_size);
+    message.msgid = load_u32(bytes.data() + usual_msgid_at);
+    message.msgid_at = usual_msgid_at;
+    message.tail = bytes.substr(usual_head_size);
     Unpacker in(message.tail);
     if (!(request ? read_request(in, end, message) : read_response(in, message))) return false;
     message.bytes = {bytes.data(), in.position()};

@@ -18,8 +18,7 @@ constexpr std::size_t most_gone = 64;
 bool Outbox::Queue::joins(std::string_view envelope) const noexcept {
     if (!batching || !envelope.empty() || empty()) return false;
     const Outgoing& last = bodies.back();
-    return last.envelope.empty() && last.large.empty() && last.messages < batch_messages &&
-           last.bytes.size() < batch_bytes;
+    return last.envelope.empty() && last.large.empty() && has_room(last);
 }
 
 void Outbox::set_batching(PeerId peer, bool batching) {
@@ -27,21 +26,19 @@ void Outbox::set_batching(PeerId peer, bool batching) {
     if (Queue* queue = open_queue(peer)) queue->batching = batching;
 }
 
-std::string& Outbox::add(PeerId peer, std::string_view envelope) {
-    const bool again = open_ && open_peer_ == peer;  // as for all messages of a batch but the first
-    Queue* queue = settle();
-    if (!again) queue = open_queue(peer);
+std::string& Outbox::add_first(PeerId peer, std::string_view envelope) {
+    settle();
+    Queue* queue = open_queue(peer);
     if (!queue) {
         ++dropped_;
         discarded_.clear();
         return discarded_;
     }
-    if (!again) mark_dirty(peer, *queue);
-    Outgoing& body = queue->joins(envelope) ? queue->bodies.back() : append(*queue, envelope);
-    ++body.messages;
+    mark_dirty(peer, *queue);
     open_peer_ = peer;
-    open_ = true;
-    return body.bytes;
+    open_ = queue->joins(envelope) ? &queue->bodies.back() : &append(*queue, envelope);
+    joinable_ = queue->batching && envelope.empty();
+    return join(*open_);
 }
 
 void Outbox::add_large(PeerId peer, std::string_view envelope, Body body) {
@@ -135,24 +132,19 @@ Outgoing& Outbox::append(Queue& queue, std::string_view envelope) {
     return body;
 }
 
-Outbox::Queue* Outbox::settle() {
-    Queue* queue = std::exchange(open_, false) ? find(open_peer_) : nullptr;
-    if (!queue) return nullptr;
-    Outgoing& body = queue->bodies.back();
+void Outbox::settle() {
+    if (!open_) return;
+    Outgoing& body = *std::exchange(open_, nullptr);
+    joinable_ = false;
+    Queue& queue = *find(open_peer_);
     if (body.messages > 1 && body.bytes.size() > batch_bytes) {
-        split(*queue);
+        split(queue);
     } else {
-        count(*queue, body, body.bytes.size() - body.counted);
+        count(queue, body, body.bytes.size() - body.counted);
     }
-    return queue;
 }
 
-std::size_t Outbox::open_bytes() const noexcept {
-    const Queue* queue = open_ ? find(open_peer_) : nullptr;
-    if (!queue) return 0;
-    const Outgoing& body = queue->bodies.back();
-    return body.bytes.size() - body.counted;
-}
+std::size_t Outbox::open_bytes() const noexcept { return open_ ? open_->bytes.size() - open_->counted : 0; }
 
 void Outbox::count(Queue& queue, Outgoing& body, std::size_t bytes) noexcept {
     body.counted += bytes;
@@ -164,10 +156,11 @@ void Outbox::count(Queue& queue, Outgoing& body, std::size_t bytes) noexcept {
 void Outbox::split(Queue& queue) {
     Outgoing own = fresh();
     Outgoing& full = queue.bodies.back();
-    own.bytes.assign(full.bytes, full.counted);
+    own.bytes.assign(full.bytes, last_at_);
     own.messages = 1;
-    full.bytes.resize(full.counted);
+    full.bytes.resize(last_at_);
     --full.messages;
+    count(queue, full, full.bytes.size() - full.counted);
     count(queue, own, own.bytes.size());
     queue.bodies.push_back(std::move(own));
 }

@@ -32,13 +32,18 @@ public:
     /// A body is closed when it holds so many messages or bytes; only a single message makes a body of more bytes.
     static constexpr std::uint32_t batch_messages = 1024;
     static constexpr std::size_t batch_bytes = std::size_t{128} << 10;
+    /// A message over so many bytes had better be a body of its own, moved instead of copied.
+    static constexpr std::size_t large_bytes = std::size_t{64} << 10;
 
     /// Whether `peer` takes bodies of several messages. Until told so, it does not.
     void set_batching(PeerId peer, bool batching);
 
     /// The string to append exactly one message to, before the next call of this object. Joined with the message before
     /// it where the peer takes batches and there is no envelope.
-    std::string& add(PeerId peer, std::string_view envelope = {});
+    std::string& add(PeerId peer, std::string_view envelope = {}) {
+        if (joinable_ && open_peer_ == peer && envelope.empty() && has_room(*open_)) return join(*open_);
+        return add_first(peer, envelope);
+    }
     /// A body that is moved, not copied: one whole message.
     void add_large(PeerId peer, std::string_view envelope, Body body);
 
@@ -65,21 +70,30 @@ private:
         std::uint32_t generation = 0;
         bool batching = false;
         bool dirty = false;
-        std::size_t bytes = 0;  ///< but for what stands in the string that add() gave out last
+        std::size_t bytes = 0;  ///< but for what was added to an open body since it was opened
         std::size_t first = 0;  ///< of `bodies`; those before it are gone
         std::vector<Outgoing> bodies;
 
         [[nodiscard]] bool empty() const noexcept { return first == bodies.size(); }
         [[nodiscard]] bool joins(std::string_view envelope) const noexcept;
     };
+    [[nodiscard]] static bool has_room(const Outgoing& body) noexcept {
+        return body.messages < batch_messages && body.bytes.size() < batch_bytes;
+    }
+    std::string& join(Outgoing& body) noexcept {
+        ++body.messages;
+        last_at_ = body.bytes.size();
+        return body.bytes;
+    }
+    std::string& add_first(PeerId peer, std::string_view envelope);
     /// The queue of `peer`, made where it is new; null when the slot belongs to a later peer.
     Queue* open_queue(PeerId peer);
     Queue* find(PeerId peer) noexcept;
     [[nodiscard]] const Queue* find(PeerId peer) const noexcept;
     void mark_dirty(PeerId peer, Queue& queue);
     Outgoing& append(Queue& queue, std::string_view envelope);
-    /// What was appended to the string that add() gave out last is counted, and the string closed. Returns its queue, if any.
-    Queue* settle();
+    /// What was appended to the open body is counted, and the body closed.
+    void settle();
     [[nodiscard]] std::size_t open_bytes() const noexcept;
     void count(Queue& queue, Outgoing& body, std::size_t bytes) noexcept;
     void split(Queue& queue);
@@ -94,9 +108,11 @@ private:
     std::size_t spare_bytes_ = 0;
     std::size_t waiting_bytes_ = 0;
     std::uint64_t dropped_ = 0;
-    PeerId open_peer_{};  ///< whose last body is open
-    bool open_ = false;
-    std::string discarded_;  ///< what add() gives out for a peer that is gone
+    PeerId open_peer_{};
+    Outgoing* open_ = nullptr;  ///< the last body for open_peer_, whose last message may still grow
+    bool joinable_ = false;     ///< the open body, by messages without an envelope, as far as it has room
+    std::size_t last_at_ = 0;   ///< where the last message of the open body begins
+    std::string discarded_;     ///< what add() gives out for a peer that is gone
 };
 
 }  // namespace rpcbroker

@@ -149,7 +149,7 @@ void WorkerSession::finish(const Call& call, std::string& response) {
 
 /// A whole message, moved from where it is large.
 void WorkerSession::send(std::string& message) {
-    if (message.size() > Outbox::batch_bytes) {
+    if (message.size() > Outbox::large_bytes) {
         outbox_.add_large(broker, {}, Body{std::move(message)});
         message = {};
     } else {

@@ -121,20 +121,20 @@ TEST_CASE("call table: the most that were in use at once") {
 TEST_CASE("call table: a released slot is as new, and keeps the memory of a small request only") {
     CallTable table;
     Call& call = *table.take();
-    call.tail_bytes.assign(100, 'x');
+    call.request.assign(100, 'x');
     call.one_way = true;
     call.lost = 1;
     table.release(call);
     CHECK(call.state == Call::State::free);
-    CHECK(call.tail_bytes.empty());
-    CHECK(call.tail_bytes.capacity() >= 100);
+    CHECK(call.request.empty());
+    CHECK(call.request.capacity() >= 100);
     CHECK_FALSE(call.one_way);
     CHECK(call.lost == 0);
 
     REQUIRE(table.take() == &call);
-    call.tail_bytes.assign(100'000, 'x');
+    call.request.assign(100'000, 'x');
     table.release(call);
-    CHECK(call.tail_bytes.capacity() < 1000);
+    CHECK(call.request.capacity() < 1000);
 }
 
 TEST_CASE("call table: it holds no more calls than ids can tell apart") {

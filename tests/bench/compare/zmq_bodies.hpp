@@ -10,8 +10,8 @@
 namespace rpcbroker::compare {
 
 /// A body is full at what rpcbroker sends at most: so many messages, or so many bytes.
-inline constexpr std::uint32_t batch_messages = 256;
-inline constexpr std::size_t batch_bytes = std::size_t{64} << 10;
+inline constexpr std::uint32_t batch_messages = 1024;
+inline constexpr std::size_t batch_bytes = std::size_t{128} << 10;
 
 inline std::string_view view(const zmq::message_t& message) {
     return {static_cast<const char*>(message.data()), message.size()};
