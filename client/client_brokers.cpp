@@ -25,12 +25,13 @@ void append_hello(std::string& out, const std::string& name) {
 /// The usable one with the least in flight; where several are equal, they take turns. One that has answered is taken
 /// before one that was only greeted.
 std::optional<BrokerIndex> ClientSession::choose(std::size_t bytes) noexcept {
+    const bool small = bytes <= unasked_bytes;
     const auto count = static_cast<BrokerIndex>(links_.size());
     std::optional<BrokerIndex> best;
-    for (BrokerIndex step = 1; step <= count; ++step) {
-        const BrokerIndex at = (last_chosen_ + step) % count;
+    BrokerIndex at = last_chosen_;
+    for (BrokerIndex step = 0; step < count; ++step) {
+        if (++at >= count) at = 0;
         const Link& link = links_[at];
-        const bool small = bytes <= unasked_bytes;
         if (link.leaving || !(link.state == LinkState::up || (small && link.state == LinkState::greeting))) continue;
         const auto rank = [](const Link& l) { return std::pair{l.state != LinkState::up, l.in_flight}; };
         if (!best || rank(link) < rank(links_[*best])) best = at;

@@ -12,25 +12,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// In every request that append_request writes: after the head of the array, the type and 0xce.
-constexpr std::size_t msgid_at = 3;
 constexpr milliseconds longest_timeout{std::numeric_limits<std::uint32_t>::max()};
 
 Error by_client(Code code, std::string message, Ran ran) { return Error{code, std::move(message), By::client, ran}; }
 
-bool is_params(std::string_view params) {
+bool is_params(std::string_view params) noexcept {
     Unpacker unpacker{params};
-    if (unpacker.peek() != Kind::array) return false;
-    return unpacker.take_value(max_nesting - 1) && unpacker.at_end();
-}
-
-std::string packed_meta(const std::map<std::string, std::string>& meta) {
-    std::string packed;
-    if (meta.empty()) return packed;
-    Packer packer{packed};
-    packer.map(meta.size());
-    for (const auto& [name, value] : meta) packer.string(name).string(value);
-    return packed;
+    return unpacker.peek() == Kind::array && unpacker.skip_value(max_nesting - 1) && unpacker.at_end();
 }
 
 std::uint32_t milliseconds_left(TimePoint deadline, TimePoint now) {
@@ -59,25 +47,26 @@ ClientSession::ClientSession(ClientOptions options, TimePoint now, std::uint32_t
 
 CallId ClientSession::start(const NewCall& request, TimePoint now) {
     const auto timeout = time_for(request, now);
-    Call made;
-    made.owner = request.owner;
-    made.deadline = now + timeout;
-    made.one_way = request.one_way;
-    made.stream = request.stream && !request.one_way;
-    made.credit = request.stream.value_or(0);
-    made.idempotent = request.options.idempotent.value_or(false);
-    made.retrying = retrying_for(request);
-    const CallId id = calls_.add(std::move(made));
-    if (auto error = refuse(request)) {
-        end(id, std::move(*error));
+    const CallId id = calls_.add();
+    Call& call = calls_.at(id);
+    call.owner = request.owner;
+    call.deadline = now + timeout;
+    call.one_way = request.one_way;
+    call.stream = request.stream && !request.one_way;
+    call.credit = request.stream.value_or(0);
+    call.idempotent = request.options.idempotent.value_or(false);
+    const RetryPolicy& retry = request.options.retry ? *request.options.retry : options_.retry;
+    if (retry.attempts > 1 && !call.one_way) call.retrying = retrying_by(retry);
+    if (!accept(request)) {
+        end(id, refusal(request));
     } else if (timeout <= milliseconds::zero()) {
         end(id, by_client(Code::deadline_exceeded, "the call's time was over before it was made", Ran::no));
     } else {
         retry_budget_ = std::min(retry_budget_ + 1, most_retry_budget);
-        encode(request, timeout);
-        Call& call = calls_.at(id);
+        request_.set_params(request.params);
+        request_.set_options(request.options, request.stream, static_cast<std::uint32_t>(timeout.count()));
         call.timer = deadlines_.add(call.deadline, id);
-        place(id, call, encoded_, now);
+        place(id, call, now);
     }
     return id;
 }
@@ -87,7 +76,14 @@ milliseconds ClientSession::time_for(const NewCall& call, TimePoint now) const {
     return call.latest ? std::min(timeout, std::chrono::floor<milliseconds>(*call.latest - now)) : timeout;
 }
 
-std::optional<Error> ClientSession::refuse(const NewCall& call) const {
+/// Whether it can be made at all. If so, its method is set in the request at hand.
+bool ClientSession::accept(const NewCall& call) {
+    return request_.set_method(call.method, call.one_way) && is_params(call.params) &&
+           calls_.size() <= options_.max_calls;
+}
+
+/// Why not.
+Error ClientSession::refusal(const NewCall& call) const {
     if (!is_method_name(call.method))
         return by_client(Code::invalid_argument,
                          "a method is called \"Service.Method\", of 3 to 255 bytes: not \"" +
@@ -96,28 +92,8 @@ std::optional<Error> ClientSession::refuse(const NewCall& call) const {
     if (!is_params(call.params))
         return by_client(Code::invalid_argument,
                          "the parameters are not one MessagePack array, nested less than 64 deep", Ran::no);
-    if (calls_.size() > options_.max_calls)
-        return by_client(Code::resource_exhausted,
-                         "this client has " + std::to_string(options_.max_calls) + " calls in flight already", Ran::no);
-    return std::nullopt;
-}
-
-void ClientSession::encode(const NewCall& call, milliseconds timeout) {
-    const std::string meta = packed_meta(call.options.meta);
-    RequestOptions options;
-    options.timeout_ms = static_cast<std::uint32_t>(timeout.count());
-    options.idempotent = call.options.idempotent;
-    options.trace = call.options.trace;
-    options.meta = meta;
-    if (call.options.key) options.key = *call.options.key;
-    options.worker = call.options.worker;
-    options.timing = call.options.timing && !call.one_way;
-    if (!call.one_way) options.stream = call.stream;
-    encoded_.clear();
-    if (call.one_way)
-        append_notification(encoded_, call.method, call.params, options);
-    else
-        append_request(encoded_, 0, call.method, call.params, options);
+    return by_client(Code::resource_exhausted,
+                     "this client has " + std::to_string(options_.max_calls) + " calls in flight already", Ran::no);
 }
 
 bool ClientSession::has_room_for(std::size_t bytes) const noexcept {
@@ -125,21 +101,28 @@ bool ClientSession::has_room_for(std::size_t bytes) const noexcept {
     return held == 0 || held + bytes <= options_.max_held_bytes;
 }
 
-/// Sends a request that is not held yet, or keeps it until it can be sent.
-void ClientSession::place(CallId id, Call& call, std::string& request, TimePoint now) {
-    if (!has_room_for(request.size()))
+/// Sends the request at hand, or keeps it until it can be sent.
+void ClientSession::place(CallId id, Call& call, TimePoint now) {
+    const std::size_t size = request_.size();
+    if (!has_room_for(size))
         return end(id, by_client(Code::resource_exhausted,
                                  "the requests that this client holds have reached " +
                                      std::to_string(options_.max_held_bytes) + " bytes",
                                  Ran::no));
-    if (const auto broker = choose(request.size())) return send(id, call, request, *broker, now);
-    if (every_broker_refuses()) return end(id, refused_error(call.may_have_run));
-    hold(id, call, request);
-}
-
-void ClientSession::hold(CallId id, Call& call, std::string& request) {
-    waiting_.insert(id);
-    keep(call, std::move(request));
+    const auto broker = choose(size);
+    if (!broker && every_broker_refuses()) return end(id, refused_error(call.may_have_run));
+    if (broker && size <= Outbox::batch_bytes && !may_be_sent_again(call)) {
+        if (begin_sending(id, call, size, *broker, now)) request_.append_to(write_to(*broker), call.msgid);
+        return;
+    }
+    std::string whole;
+    whole.reserve(size);
+    request_.append_to(whole, 0);
+    keep(call, std::move(whole));
+    if (broker)
+        send(id, call, *broker, now);
+    else
+        waiting_.insert(id);
 }
 
 void ClientSession::keep(Call& call, std::string request) {
@@ -148,27 +131,33 @@ void ClientSession::keep(Call& call, std::string request) {
     call.request = std::move(request);
 }
 
-/// `request` may be the one that the call holds.
-void ClientSession::send(CallId id, Call& call, std::string& request, BrokerIndex broker, TimePoint now) {
+/// False when its request is larger than the broker takes: then it has ended.
+bool ClientSession::begin_sending(CallId id, Call& call, std::size_t size, BrokerIndex broker, TimePoint now) {
     Link& link = links_[broker];
-    if (request.size() > link.max_message)
-        return end(id, by_client(Code::resource_exhausted,
-                                 "the request has " + std::to_string(request.size()) + " bytes, the broker takes " +
-                                     std::to_string(link.max_message),
-                                 call.may_have_run ? Ran::maybe : Ran::no));
-    waiting_.erase(id);
+    if (size > link.max_message) {
+        end(id, by_client(Code::resource_exhausted,
+                          "the request has " + std::to_string(size) + " bytes, the broker takes " +
+                              std::to_string(link.max_message),
+                          call.may_have_run ? Ran::maybe : Ran::no));
+        return false;
+    }
+    wait_no_more(id);
     call.sent = true;
     call.broker = broker;
-    if (!call.one_way) {
-        call.msgid = msgids_.add(id);
-        overwrite_u32(request.data() + msgid_at, call.msgid);
-        if (link.in_flight++ == 0) expect_word(link, now);
-    }
+    if (call.one_way) return true;
+    call.msgid = msgids_.add(id);
+    if (link.in_flight++ == 0) expect_word(link, now);
+    return true;
+}
+
+/// The request is the one that the call holds.
+void ClientSession::send(CallId id, Call& call, BrokerIndex broker, TimePoint now) {
+    if (!begin_sending(id, call, call.request.size(), broker, now)) return;
+    if (!call.one_way) overwrite_u32(call.request.data() + RequestParts::msgid_at, call.msgid);
     const bool again = may_be_sent_again(call);
-    if (again && &request != &call.request) keep(call, request);
-    write(broker, request, again);
+    write(broker, call.request, again);
     if (!again) keep(call, {});
-    if (call.one_way) link.one_ways.emplace_back(link.written, id);
+    if (call.one_way) links_[broker].one_ways.emplace_back(links_[broker].written, id);
 }
 
 bool ClientSession::may_be_sent_again(const Call& call) noexcept {
@@ -191,7 +180,7 @@ void ClientSession::dispatch(CallId id, Call& call, TimePoint now) {
     const auto broker = choose(call.request.size());
     if (!broker || call.deadline <= now) return;
     restamp(call.request, call.deadline, now);
-    send(id, call, call.request, *broker, now);
+    send(id, call, *broker, now);
 }
 
 void ClientSession::dispatch_waiting(TimePoint now) {
@@ -274,13 +263,24 @@ void ClientSession::on_call_deadline(CallId id, Call& call, TimePoint now) {
     end(id, by_client(Code::unavailable, "the broker at " + link.endpoint + " is connected, but silent", Ran::maybe));
 }
 
-void ClientSession::end(CallId id, Result<RawReply> reply) {
+void ClientSession::end(CallId id, Error error) {
+    outcomes_.emplace_back(id, calls_.at(id).owner).reply = std::move(error);
+    forget(id);
+}
+
+void ClientSession::succeed(CallId id, std::string_view result, std::string_view timing) {
+    RawReply& reply = *outcomes_.emplace_back(id, calls_.at(id).owner).reply;
+    reply.result.assign(result);
+    if (!timing.empty()) reply.timing.assign(timing);
+    forget(id);
+}
+
+void ClientSession::forget(CallId id) {
     Call& call = calls_.at(id);
     deadlines_.remove(call.timer);
     release(call);
-    waiting_.erase(id);
+    wait_no_more(id);
     held_bytes_ -= call.held;
-    outcomes_.push_back({id, call.owner, std::move(reply)});
     calls_.erase(id);
 }
 
@@ -296,7 +296,7 @@ void ClientSession::on_sent(BrokerIndex broker) {
     while (!link.one_ways.empty() && link.one_ways.front().first <= link.sent) {
         const CallId id = link.one_ways.front().second;
         link.one_ways.pop_front();
-        if (calls_.find(id)) end(id, RawReply{});
+        if (calls_.find(id)) succeed(id, {}, {});
     }
 }
 

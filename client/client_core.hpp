@@ -35,6 +35,7 @@
 #include <rpcbroker/result.hpp>
 
 #include "client/numbered.hpp"
+#include "client/request_parts.hpp"
 #include "common/deadlines.hpp"
 #include "common/message.hpp"
 #include "common/outbox.hpp"
@@ -68,9 +69,11 @@ struct StreamItem {
 
 /// How a call ended. A one-way call is well once it was handed to a connection.
 struct Outcome {
-    CallId call = 0;
-    void* owner = nullptr;
-    Result<RawReply> reply;
+    Outcome(CallId ended, void* its_owner) : call(ended), owner(its_owner) {}
+
+    CallId call;
+    void* owner;
+    Result<RawReply> reply{std::in_place};
 };
 
 /// What was dropped, and what befell the brokers, counted by reason.
@@ -132,6 +135,11 @@ public:
     std::vector<StreamItem> take_items() { return std::exchange(items_, {}); }
     /// What ended since the last call, in order.
     std::vector<Outcome> take_outcomes() { return std::exchange(outcomes_, {}); }
+    /// The same in place of what is in `outcomes`, whose memory is used for those that follow.
+    void take_outcomes(std::vector<Outcome>& outcomes) {
+        outcomes.clear();
+        outcomes.swap(outcomes_);
+    }
     [[nodiscard]] bool has_outcomes() const noexcept { return !outcomes_.empty(); }
 
     [[nodiscard]] std::size_t calls() const noexcept { return calls_.size(); }
@@ -196,12 +204,12 @@ private:
 
     // Calls: from start to outcome.
     [[nodiscard]] std::chrono::milliseconds time_for(const NewCall& call, TimePoint now) const;
-    [[nodiscard]] std::optional<Error> refuse(const NewCall& call) const;
-    void encode(const NewCall& call, std::chrono::milliseconds timeout);
+    [[nodiscard]] bool accept(const NewCall& call);
+    [[nodiscard]] Error refusal(const NewCall& call) const;
     [[nodiscard]] bool has_room_for(std::size_t bytes) const noexcept;
-    void place(CallId id, Call& call, std::string& request, TimePoint now);
-    void hold(CallId id, Call& call, std::string& request);
-    void send(CallId id, Call& call, std::string& request, BrokerIndex broker, TimePoint now);
+    void place(CallId id, Call& call, TimePoint now);
+    bool begin_sending(CallId id, Call& call, std::size_t size, BrokerIndex broker, TimePoint now);
+    void send(CallId id, Call& call, BrokerIndex broker, TimePoint now);
     void write(BrokerIndex broker, std::string& request, bool copy);
     [[nodiscard]] static bool may_be_sent_again(const Call& call) noexcept;
     void dispatch(CallId id, Call& call, TimePoint now);
@@ -213,10 +221,15 @@ private:
     void tell_broker(const Call& call, std::string_view method, std::initializer_list<std::uint32_t> numbers);
     void cancel_at_broker(const Call& call);
     void keep(Call& call, std::string request);
-    void end(CallId id, Result<RawReply> reply);
+    void wait_no_more(CallId id) {
+        if (!waiting_.empty()) waiting_.erase(id);
+    }
+    void end(CallId id, Error error);
+    void succeed(CallId id, std::string_view result, std::string_view timing);
+    void forget(CallId id);
 
     // Retries (client_retries.cpp).
-    [[nodiscard]] std::unique_ptr<Retrying> retrying_for(const NewCall& call) const;
+    [[nodiscard]] static std::unique_ptr<Retrying> retrying_by(const RetryPolicy& policy);
     [[nodiscard]] static bool may_be_tried_again(const Call& call, const Error& error) noexcept;
     void fail(CallId id, Error error, TimePoint now);
     [[nodiscard]] bool try_again(CallId id, Call& call, const Error& error, TimePoint now);
@@ -264,7 +277,7 @@ private:
     std::size_t held_bytes_ = 0;
     unsigned retry_budget_ = most_retry_budget;
     std::minstd_rand random_;
-    std::string encoded_;  ///< the request at hand; used again and again
+    RequestParts request_;
     BrokerIndex last_chosen_ = 0;
 };
 

@@ -16,9 +16,7 @@ constexpr double most_growth = 1000;
 
 }  // namespace
 
-std::unique_ptr<ClientSession::Retrying> ClientSession::retrying_for(const NewCall& call) const {
-    const RetryPolicy& policy = call.options.retry ? *call.options.retry : options_.retry;
-    if (policy.attempts <= 1 || call.one_way) return nullptr;
+std::unique_ptr<ClientSession::Retrying> ClientSession::retrying_by(const RetryPolicy& policy) {
     return std::make_unique<Retrying>(Retrying{policy, policy.attempts - 1, policy.initial_pause});
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -14,18 +15,24 @@ namespace rpcbroker {
 template <class Number, class T>
 class Numbered {
 public:
-    Number add(T value) {
-        if (2 * (size_ + 1) > places_.size()) grow();
+    /// A number for a T{}, which is at() it.
+    Number add() {
+        if (2 * size_ > mask_) grow();
         do ++last_;
         while (last_ == 0 || place(last_).number != 0);
-        place(last_) = {last_, std::move(value)};
+        place(last_).number = last_;
         ++size_;
         return last_;
+    }
+    Number add(T value) {
+        const Number number = add();
+        at(number) = std::move(value);
+        return number;
     }
 
     /// Null when nothing has this number (any more).
     [[nodiscard]] T* find(Number number) noexcept {
-        if (number == 0 || places_.empty()) return nullptr;
+        if (number == 0) return nullptr;
         Place& found = place(number);
         return found.number == number ? &found.value : nullptr;
     }
@@ -35,7 +42,10 @@ public:
 
     void erase(Number number) noexcept {
         if (!find(number)) return;
-        place(number) = {};
+        Place& left = place(number);
+        std::destroy_at(&left.value);
+        std::construct_at(&left.value);
+        left.number = 0;
         --size_;
     }
 
@@ -56,17 +66,19 @@ private:
         T value{};
     };
 
-    Place& place(Number number) noexcept { return places_[number & (places_.size() - 1)]; }
+    Place& place(Number number) noexcept { return places_[number & mask_]; }
 
     /// Numbers that differ in fewer bits differ in more: each finds a place of its own.
     void grow() {
-        std::vector<Place> old(places_.empty() ? 16 : 2 * places_.size());
+        std::vector<Place> old(2 * places_.size());
         old.swap(places_);
+        mask_ = places_.size() - 1;
         for (Place& each : old)
             if (each.number != 0) place(each.number) = std::move(each);
     }
 
-    std::vector<Place> places_;  ///< a power of two of them, at most half full
+    std::vector<Place> places_ = std::vector<Place>(16);  ///< a power of two of them, at most half full
+    std::size_t mask_ = places_.size() - 1;
     std::size_t size_ = 0;
     Number last_ = 0;
 };

@@ -114,6 +114,8 @@ void append_request(std::string& out, std::uint32_t msgid, std::string_view meth
                     const RequestOptions& options = {});
 void append_notification(std::string& out, std::string_view method, std::string_view params,
                          const RequestOptions& options = {});
+/// The map alone that both end with.
+void append_options(std::string& out, const RequestOptions& options);
 void append_result(std::string& out, std::uint32_t msgid, std::string_view result);
 /// `msgid` is nothing when the request's could not be read: it is written as nil.
 void append_error(std::string& out, std::optional<std::uint32_t> msgid, const Error& error);

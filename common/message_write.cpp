@@ -33,19 +33,6 @@ std::size_t count(const RequestOptions& options) noexcept {
            options.timing;
 }
 
-void append_options(std::string& out, const RequestOptions& options) {
-    Packer packer(out);
-    packer.map(count(options));
-    if (options.timeout_ms) packer.string("timeout").fixed_u32(*options.timeout_ms);
-    if (options.idempotent) packer.string("idempotent").boolean(*options.idempotent);
-    if (options.stream) packer.string("stream").unsigned_integer(*options.stream);
-    if (!options.trace.empty()) packer.string("trace").string(options.trace);
-    if (!options.meta.empty()) packer.string("meta").raw(options.meta);
-    if (options.key) packer.string("key").string(*options.key);
-    if (!options.worker.empty()) packer.string("worker").string(options.worker);
-    if (options.timing) packer.string("timing").boolean(true);
-}
-
 void append_call(std::string& out, std::string_view method, std::string_view params, const RequestOptions& options) {
     Packer(out).string(method).raw(params);
     if (!options.empty()) append_options(out, options);
@@ -110,6 +97,19 @@ bool read_fields(ErrorFields& fields, std::string_view object) {
 }  // namespace
 
 bool RequestOptions::empty() const noexcept { return count(*this) == 0; }
+
+void append_options(std::string& out, const RequestOptions& options) {
+    Packer packer(out);
+    packer.map(count(options));
+    if (options.timeout_ms) packer.string("timeout").fixed_u32(*options.timeout_ms);
+    if (options.idempotent) packer.string("idempotent").boolean(*options.idempotent);
+    if (options.stream) packer.string("stream").unsigned_integer(*options.stream);
+    if (!options.trace.empty()) packer.string("trace").string(options.trace);
+    if (!options.meta.empty()) packer.string("meta").raw(options.meta);
+    if (options.key) packer.string("key").string(*options.key);
+    if (!options.worker.empty()) packer.string("worker").string(options.worker);
+    if (options.timing) packer.string("timing").boolean(true);
+}
 
 void append_request(std::string& out, std::uint32_t msgid, std::string_view method, std::string_view params,
                     const RequestOptions& options) {

@@ -231,11 +231,13 @@ void run_worker(Work& work) {
     }
 }
 
-[[gnu::noinline]] std::size_t measured_client_answers(ClientSession& session, std::string_view body, TimePoint now) {
+[[gnu::noinline]] std::size_t measured_client_answers(ClientSession& session, std::string_view body, TimePoint now,
+                                                      std::vector<Outcome>& outcomes) {
     session.on_body(0, body, now);
     session.on_time(now);
     std::size_t ended = 0;
-    for (const Outcome& outcome : session.take_outcomes()) ended += outcome.reply ? 1U : 0U;
+    session.take_outcomes(outcomes);
+    for (const Outcome& outcome : outcomes) ended += outcome.reply ? 1U : 0U;
     return ended;
 }
 
@@ -258,12 +260,13 @@ void run_client(Work& work) {
     const NewCall call{.method = method, .params = params, .options = options};
     std::size_t ended = 0;
     std::string answers;
+    std::vector<Outcome> outcomes;
     while (work.next()) {
         out.clear();
         answers.clear();
         work.count([&] { measured_client_calls(session, call, work.batch, work.now, out); });
         append_answers(answers, out);
-        work.count([&] { ended += measured_client_answers(session, answers, work.now + step / 2); });
+        work.count([&] { ended += measured_client_answers(session, answers, work.now + step / 2, outcomes); });
     }
     if (ended != std::size_t{work.turns()} * work.batch) fail("the client did not end every call well");
 }
@@ -287,8 +290,8 @@ int check_allocations() {
                                         {"broker", 64, 0},
                                         {"worker", 1, 50},
                                         {"worker", 64, 3200},
-                                        {"client", 1, 100},
-                                        {"client", 64, 700}}};
+                                        {"client", 1, 0},
+                                        {"client", 64, 0}}};
     bool more = false;
     for (const Known& known : all) {
         Work work{.batch = known.batch, .calls = 200 * known.batch};
