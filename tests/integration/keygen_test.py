@@ -1,0 +1,85 @@
+"""rpc-keygen: two files, who may read them, and what it refuses."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import zmq
+import zmq.utils.z85
+
+from rpckit import BIN, clean_environment, main
+
+
+def keygen(*arguments, **more):
+    return subprocess.run([BIN / "rpc-keygen", *arguments], capture_output=True, text=True, timeout=60,
+                          env=clean_environment(), **more)
+
+
+def key_in(path):
+    """The key of a file, by its format as documented."""
+    return path.read_text().splitlines()[-1].split()[1].encode()
+
+
+class KeygenTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def test_it_writes_a_pair_that_belongs_together(self):
+        made = keygen("alice", cwd=self.directory)
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        self.assertEqual(sorted(os.listdir(self.directory)), ["alice.key", "alice.pub"])
+        public, secret = (key_in(self.directory / name) for name in ("alice.pub", "alice.key"))
+        self.assertEqual(zmq.curve_public(secret), public)
+        self.assertEqual(len(zmq.utils.z85.decode(secret)), 32)
+
+    def test_the_secret_key_is_its_owners_whatever_the_umask(self):
+        for name, mask in ("open", 0o000), ("usual", 0o022), ("closed", 0o777):
+            with self.subTest(umask=oct(mask)):
+                made = keygen(self.directory / name, preexec_fn=lambda mask=mask: os.umask(mask))
+                self.assertEqual(made.returncode, 0, made.stderr)
+                self.assertEqual((self.directory / f"{name}.key").stat().st_mode & 0o7777, 0o600)
+                self.assertEqual((self.directory / f"{name}.pub").stat().st_mode & 0o7777, 0o644)
+
+    def test_it_shows_no_secret(self):
+        made = keygen(self.directory / "alice")
+        self.assertNotIn(key_in(self.directory / "alice.key").decode(), made.stdout + made.stderr)
+        self.assertIn("alice.key", made.stdout)
+
+    def test_it_overwrites_nothing_and_leaves_nothing_half_done(self):
+        for there in "alice.key", "alice.pub":
+            with self.subTest(there=there):
+                path = self.directory / there
+                path.write_text("mine\n")
+                made = keygen(self.directory / "alice")
+                self.assertEqual((made.returncode, made.stdout), (1, ""))
+                self.assertIn(f"{there} is there already", made.stderr)
+                self.assertEqual(os.listdir(self.directory), [there])
+                self.assertEqual(path.read_text(), "mine\n")
+                path.unlink()
+
+    def test_it_does_not_follow_a_link(self):
+        (self.directory / "alice.key").symlink_to(self.directory / "elsewhere")
+        self.assertEqual(keygen(self.directory / "alice").returncode, 1)
+        self.assertFalse((self.directory / "elsewhere").exists())
+
+    def test_a_directory_that_is_not_there_is_named(self):
+        made = keygen(self.directory / "none" / "alice")
+        self.assertEqual(made.returncode, 1)
+        self.assertIn("none/alice.key: No such file", made.stderr)
+
+    def test_a_name_that_no_key_can_have_is_a_mistake(self):
+        for name in "", "a b", "-", ".hidden", "x/", "a" * 65, "a,b":
+            with self.subTest(name=name):
+                made = keygen("--", name, cwd=self.directory)
+                self.assertEqual((made.returncode, made.stdout), (2, ""))
+                self.assertIn("NAME", made.stderr)
+        self.assertEqual(os.listdir(self.directory), [])
+        self.assertEqual(keygen(cwd=self.directory).returncode, 2)
+
+
+if __name__ == "__main__":
+    main()
