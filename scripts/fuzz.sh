@@ -11,7 +11,7 @@
 # found-WHAT once it is mended: every build runs that corpus as tests.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-all_targets=(message_fuzz convert_fuzz text_fuzz flags_fuzz json_fuzz broker_fuzz worker_fuzz client_fuzz)
+all_targets=(message_fuzz convert_fuzz text_fuzz flags_fuzz json_fuzz keys_fuzz broker_fuzz worker_fuzz client_fuzz)
 fuzz=$root/build/fuzz
 seeds=$root/tests/fuzz/corpus
 
