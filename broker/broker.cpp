@@ -148,6 +148,7 @@ bool Broker::State::receive(Side& side, bool from_workers, TimePoint now) {
         switch (side.router.receive(incoming)) {
         case transport::Received::nothing: return true;
         case transport::Received::bad_frames: core.counters().add(Counter::malformed_frames); break;
+        case transport::Received::unauthenticated: core.counters().add(Counter::unauthenticated_messages); break;
         case transport::Received::nameless: core.counters().add(Counter::nameless_messages); break;
         case transport::Received::body:
             if (from_workers)

@@ -24,8 +24,9 @@ enum class Counter : std::uint8_t {
     rpc_calls,              // requests of the service rpc
     malformed_bodies,
     malformed_frames,
-    nameless_messages,    // came without a connection
-    unexpected_messages,  // well-formed, but not what that side sends
+    nameless_messages,         // came without a connection
+    unauthenticated_messages,  // came without a key, where one is needed
+    unexpected_messages,       // well-formed, but not what that side sends
     unknown_notifications,
     stream_items,            // passed on to clients
     late_responses,          // for calls that had ended, or that were never that worker's; stream items, too
@@ -58,6 +59,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::
     "malformed_bodies",
     "malformed_frames",
     "nameless_messages",
+    "unauthenticated_messages",
     "unexpected_messages",
     "unknown_notifications",
     "stream_items",

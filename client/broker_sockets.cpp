@@ -41,6 +41,7 @@ bool BrokerSockets::receive_bodies(BrokerIndex broker, ClientSession& session, T
         case transport::Received::body: session.on_body(broker, incoming_.body.bytes(), now); break;
         case transport::Received::nothing: return true;
         case transport::Received::bad_frames:
+        case transport::Received::unauthenticated:
         case transport::Received::nameless: session.on_bad_frames(broker, now); break;
         }
     }

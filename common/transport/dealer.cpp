@@ -17,12 +17,20 @@ constexpr int wanted_events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAK
 // After a connection that did not last so long there is a pause, as after an attempt that failed.
 constexpr std::chrono::seconds short_connection{1};
 
-std::string describe_refusal(const Monitor::Event& said) {
+std::string describe_refusal(const Monitor::Event& said, bool has_keys) {
     switch (said.what) {
-    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: return "what listens there does not speak ZeroMQ's protocol";
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        if (said.value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+            return has_keys ? "it has no keys, and we are to find one there" : "it lets in only those who have a key";
+        return "what listens there does not speak ZeroMQ's protocol";
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         return "it does not let us in (authentication, status " + std::to_string(said.value) + ")";
-    default: return "the connection was closed, or nothing was said, before the handshake was through";
+    default:
+        if (has_keys)
+            return "the connection was closed before the handshake was through: it does not let our key in, or its own "
+                   "key is another one than we expect";
+        return "the connection was closed, or nothing was said, before the handshake was through; a broker with keys "
+               "does so to those who have none";
     }
 }
 
@@ -33,10 +41,14 @@ Link::Link(Context context, const DealerOptions& options)
     socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark, options.stuck});
     socket.set(ZMQ_RECONNECT_IVL, options.reconnect);
     socket.set(ZMQ_RECONNECT_IVL_MAX, options.reconnect_max);
+    if (!options.keys) return;
+    socket.set(ZMQ_CURVE_SERVERKEY, options.keys->broker);
+    socket.set(ZMQ_CURVE_PUBLICKEY, options.keys->own.public_key);
+    socket.set(ZMQ_CURVE_SECRETKEY, options.keys->own.secret_key);
 }
 
-Dealer::State::State(Context shared, const DealerOptions& given)
-    : context(std::move(shared)), options(given), link(std::make_unique<Link>(context, options)) {}
+Dealer::State::State(Context shared, DealerOptions given)
+    : context(std::move(shared)), options(std::move(given)), link(std::make_unique<Link>(context, options)) {}
 
 void Dealer::State::make_link() {
     link = std::make_unique<Link>(context, options);
@@ -62,7 +74,7 @@ void Dealer::State::take(const Monitor::Event& said) {
     default:
         // After a violation of its protocol libzmq does not try again.
         if (said.what != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) revive_at = Clock::now() + options.reconnect_max;
-        untold = {What::refused, endpoint->text() + ": " + describe_refusal(said)};
+        untold = {What::refused, endpoint->text() + ": " + describe_refusal(said, options.keys.has_value())};
     }
 }
 
@@ -92,6 +104,9 @@ Dealer::~Dealer() {
 
 Result<void> Dealer::connect(const Endpoint& endpoint) {
     State& state = *state_;
+    if (state.options.keys && endpoint.transport() == Endpoint::Transport::inproc)
+        return Error(Code::invalid_argument,
+                     endpoint.text() + ": keys are not for inproc, where nobody could be asked");
     state.endpoint = endpoint;
     state.link->socket.set_family(endpoint);
     if (zmq_connect(state.link->socket.handle(), endpoint.text().c_str()) != 0) {

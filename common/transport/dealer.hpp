@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <rpcbroker/endpoint.hpp>
+#include <rpcbroker/keys.hpp>
 #include <rpcbroker/result.hpp>
 
 #include "common/body.hpp"
@@ -25,6 +27,7 @@ struct DealerOptions {
     std::chrono::milliseconds reconnect_max{500};
     int high_water_mark = 1000;
     std::chrono::milliseconds stuck{15'000};  ///< a connection that took nothing for so long is given up (tcp)
+    std::optional<PeerKeys> keys{};           ///< who we are, and who the other side is to be; not for inproc
 };
 
 /// What happened to the connection. `connected`: its handshake is through. `closed`: it was there and is gone; what was

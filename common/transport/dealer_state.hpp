@@ -25,7 +25,7 @@ struct Link {
 };
 
 struct Dealer::State {
-    State(Context context, const DealerOptions& options);
+    State(Context context, DealerOptions options);
 
     void make_link();
     /// Reads what libzmq says until there is something to tell.

@@ -66,6 +66,12 @@ Router::State::State(Context context, const RouterOptions& options)
     socket.set(ZMQ_ROUTER_MANDATORY, 1);
     // With handover on, who claims a peer's routing id is sent its replies.
     socket.set(ZMQ_ROUTER_HANDOVER, 0);
+    if (!options.keys) return;
+    zap.emplace(socket.context(), options.keys->admit);
+    socket.set(ZMQ_CURVE_SERVER, 1);
+    socket.set(ZMQ_CURVE_SECRETKEY, options.keys->secret_key);
+    socket.set(ZMQ_ZAP_DOMAIN, zap->name());
+    needs_key = true;  // if libzmq found nobody to ask, it would let everybody in, without a number
 }
 
 void Router::State::read_events() {
@@ -89,14 +95,33 @@ void Router::State::accept(int descriptor) {
 }
 
 // Whose message it is whose routing id is in `name` and whose last frame is in `frame`.
-std::optional<PeerId> Router::State::identify() {
+Received Router::State::identify(Incoming& incoming) {
+    incoming.introduced = 0;
     const auto routing_id = name.bytes();
-    if (const auto known = peers.find(routing_id); known && Peers::is_automatic(routing_id)) return known;
+    if (const auto known = peers.find(routing_id); known && Peers::is_automatic(routing_id)) {
+        incoming.peer = *known;
+        return Received::body;
+    }
     read_events();
     // Read from the body: after a poll, libzmq's first frame has lost it.
     const int descriptor = frame.descriptor();
-    if (descriptor < 0 && !has_inproc) return std::nullopt;
-    return peers.identify(routing_id, descriptor < 0 ? Peers::no_descriptor : descriptor);
+    if (descriptor < 0 && !has_inproc) return Received::nameless;
+    const auto key = needs_key ? frame.key_number() : 0;
+    if (needs_key && key == 0) return Received::unauthenticated;
+    const auto peer = peers.identify(routing_id, descriptor < 0 ? Peers::no_descriptor : descriptor);
+    if (!peer) return Received::nameless;
+    incoming.peer = *peer;
+    return !needs_key || introduce(*peer, key, incoming) ? Received::body : Received::unauthenticated;
+}
+
+// A peer is one connection, which has one key: false if it has another one than before, which cannot be.
+bool Router::State::introduce(PeerId peer, std::uint64_t key, Incoming& incoming) {
+    if (peer.slot >= introduced.size()) introduced.resize(std::size_t{peer.slot} + 1);
+    Introduced& known = introduced[peer.slot];
+    if (known.generation == peer.generation) return known.key == key;
+    known = {peer.generation, key};
+    incoming.introduced = key;
+    return true;
 }
 
 // Reads a message's frames into `envelope` and `frame`; all of them, whatever they are. False: they are not as they should be.
@@ -150,6 +175,9 @@ Router::Router(Context context, const RouterOptions& options)
 Router::~Router() = default;
 
 Result<std::string> Router::bind(const Endpoint& endpoint) {
+    if (state_->needs_key && endpoint.transport() == Endpoint::Transport::inproc)
+        return Error(Code::invalid_argument,
+                     endpoint.text() + ": keys are not for inproc, where nobody could be asked");
     if (endpoint.transport() == Endpoint::Transport::ipc) {
         if (const int error = check_path(endpoint.address())) return bind_error(endpoint, error);
     }
@@ -178,9 +206,8 @@ Received Router::receive(Incoming& incoming) {
         return Received::nothing;
     }
     const bool good = state.read_frames(incoming.envelope);
-    const auto peer = state.identify();
-    if (!peer) return Received::nameless;
-    incoming.peer = *peer;
+    const auto whose = state.identify(incoming);
+    if (whose != Received::body) return whose;
     if (!good) return Received::bad_frames;
     state.frame.move_to(incoming.body);
     return Received::body;

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +22,16 @@
 
 namespace rpcbroker::transport {
 
+/// With keys, everybody proves to have one before a word of theirs is read (CURVE); not for inproc.
+struct RouterKeys {
+    /// Whether the owner of `public_key` (Z85), who comes from `address`, may come in: a number of the key, or 0, which may change
+    /// until they try again. Called from a thread of the transport's while the router lives; to return quickly.
+    using Admit = std::function<std::uint64_t(std::string_view public_key, std::string_view address)>;
+
+    std::string secret_key;
+    Admit admit;
+};
+
 struct RouterOptions {
     std::size_t max_message = std::size_t{64} << 20;     ///< bytes; a larger body closes its connection
     std::chrono::milliseconds handshake{2000};           ///< a connection that is not through by then is closed
@@ -28,6 +40,7 @@ struct RouterOptions {
     std::size_t most_under_way = std::size_t{16} << 20;  ///< bytes under way to a peer (tcp); one body may go beyond
     std::chrono::milliseconds stuck{15'000};             ///< a peer whose system took nothing for so long is cut (tcp)
     int backlog = 1024;
+    std::optional<RouterKeys> keys{};
 };
 
 /// A body, and how to answer it. Used again and again by the receive loop, so that it allocates nothing a body.
@@ -36,14 +49,17 @@ struct Incoming {
     /// The frames before the body up to and with the empty one, in a form of the transport's own; empty: none.
     std::string envelope;
     Body body;
+    /// With keys: the number of the peer's, with the first message that is read of it; else 0.
+    std::uint64_t introduced = 0;
 };
 
 enum class Received : std::uint8_t {
     body,        ///< `incoming` holds one
     bad_frames,  ///< a message of other frames than envelope (of frames up to 255 bytes) and body came from `incoming.peer`,
                  ///< and was dropped
-    nameless,  ///< a message without a connection's descriptor came and was dropped
-    nothing,   ///< would block
+    nameless,         ///< a message without a connection's descriptor came and was dropped
+    unauthenticated,  ///< a message of somebody whom no key let in came and was dropped (never without keys)
+    nothing,          ///< would block
 };
 enum class Sent : std::uint8_t {
     yes,

@@ -11,6 +11,7 @@
 #include "common/transport/router.hpp"
 #include "common/transport/send_budget.hpp"
 #include "common/transport/socket.hpp"
+#include "common/transport/zap.hpp"
 
 namespace rpcbroker::transport {
 
@@ -19,13 +20,22 @@ struct Router::State {
 
     void read_events();
     void accept(int descriptor);
-    std::optional<PeerId> identify();
+    /// Whose message it is; sets incoming.peer and incoming.introduced. `body`, or why it is nobody's.
+    Received identify(Incoming& incoming);
+    bool introduce(PeerId peer, std::uint64_t key, Incoming& incoming);
     bool read_frames(std::string& envelope);
     Sent begin(PeerId peer, std::string_view envelope);
     bool has_room(PeerId peer);
     /// receive or next_closed has something.
     [[nodiscard]] bool is_ready();
 
+    /// Of whom it is known by which key they came.
+    struct Introduced {
+        std::uint32_t generation = 0;
+        std::uint64_t key = 0;
+    };
+
+    std::optional<ZapDomain> zap;  ///< before the socket is bound and until it is closed
     Socket socket;
     Monitor monitor;
     Peers peers;
@@ -33,8 +43,10 @@ struct Router::State {
     Frame name;   ///< the first frame of a message: its routing id
     Frame frame;  ///< the one after it that was read last
     std::vector<int> unwanted;
+    std::vector<Introduced> introduced;  ///< with keys: by slot
     bool accepting = true;
     bool has_inproc = false;
+    bool needs_key = false;
 };
 
 }  // namespace rpcbroker::transport

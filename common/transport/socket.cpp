@@ -1,6 +1,7 @@
 #include "common/transport/socket.hpp"
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <new>
 #include <system_error>
@@ -70,6 +71,15 @@ void fail(const char* what) { throw std::system_error(errno, std::generic_catego
 
 void Frame::move_to(Body& body) noexcept { take_back(&message_, body); }
 
+std::uint64_t Frame::key_number() noexcept {
+    const char* text = zmq_msg_gets(&message_, "User-Id");
+    if (!text) return 0;
+    const std::string_view digits = text;
+    std::uint64_t number = 0;
+    const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return problem == std::errc{} && end == digits.data() + digits.size() ? number : 0;
+}
+
 Socket::Socket(Context context, int type)
     : context_(std::move(context)), handle_(zmq_socket(context_.state().handle, type)) {
     if (!handle_) fail("zmq_socket");
@@ -82,6 +92,10 @@ void Socket::set(int option, int value) {
 }
 
 void Socket::set(int option, std::chrono::milliseconds value) { set(option, static_cast<int>(value.count())); }
+
+void Socket::set(int option, const std::string& value) {
+    if (zmq_setsockopt(handle_, option, value.data(), value.size()) != 0) fail("zmq_setsockopt");
+}
 
 void Socket::set(const SocketOptions& options) {
     const auto max_message = static_cast<std::int64_t>(options.max_message);

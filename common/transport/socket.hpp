@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,8 @@
 
 namespace rpcbroker::transport {
 
+class Zap;
+
 struct Context::State {
     State();
     ~State();  ///< returns when all sockets are closed and have sent what they may still send
@@ -24,6 +28,8 @@ struct Context::State {
     State& operator=(const State&) = delete;
 
     void* handle;
+    std::mutex zap_mutex;
+    std::weak_ptr<Zap> zap;
 };
 
 /// Throws std::system_error for errno.
@@ -44,6 +50,8 @@ public:
     [[nodiscard]] bool more() noexcept { return zmq_msg_more(&message_) != 0; }
     /// Of the connection that it came by; negative if it has none.
     [[nodiscard]] int descriptor() noexcept { return zmq_msg_get(&message_, ZMQ_SRCFD); }
+    /// Of the key that its connection was let in by, as RouterKeys::admit gave it; 0: by none.
+    [[nodiscard]] std::uint64_t key_number() noexcept;
     /// Moves the bytes into `body`; this is empty then.
     void move_to(Body& body) noexcept;
 
@@ -72,6 +80,7 @@ public:
 
     void set(int option, int value);
     void set(int option, std::chrono::milliseconds value);
+    void set(int option, const std::string& value);
     /// Everything that holds for routers and dealers alike.
     void set(const SocketOptions& options);
     /// libzmq's IPv6 sockets do not take IPv4 addresses, so this is set for each endpoint before it is used.

@@ -1,4 +1,4 @@
-#include "common/authorized.hpp"
+#include <rpcbroker/authorized.hpp>
 
 #include <catch2/catch.hpp>
 

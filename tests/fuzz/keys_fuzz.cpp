@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/authorized.hpp"
+#include <rpcbroker/authorized.hpp>
 #include "common/key_text.hpp"
 #include "common/message.hpp"
 #include "tests/fuzz/input.hpp"
