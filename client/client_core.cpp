@@ -111,7 +111,7 @@ void ClientSession::place(CallId id, Call& call, TimePoint now) {
                                  Ran::no));
     const auto broker = choose(size);
     if (!broker && every_broker_refuses()) return end(id, refused_error(call.may_have_run));
-    if (broker && size <= Outbox::batch_bytes && !may_be_sent_again(call)) {
+    if (broker && size <= Outbox::large_bytes && !may_be_sent_again(call)) {
         if (begin_sending(id, call, size, *broker, now)) request_.append_to(write_to(*broker), call.msgid);
         return;
     }
