@@ -69,24 +69,24 @@ bool wrong_count(Mismatch& mismatch, std::string_view what, std::size_t wanted, 
     return mismatch.say("expected " + number_of(wanted, what) + ", got " + std::to_string(got));
 }
 
-Error wrong_parameter_count(std::span<const std::string> names, std::size_t wanted, std::size_t got) {
-    return {Code::invalid_argument,
-            "expected " + number_of(wanted, "parameter") + listed(names, wanted) + ", got " + std::to_string(got)};
+Result<void> wrong_parameter_count(std::span<const std::string> names, std::size_t wanted, std::size_t got) {
+    return Error{Code::invalid_argument,
+                 "expected " + number_of(wanted, "parameter") + listed(names, wanted) + ", got " + std::to_string(got)};
 }
 
-Error no_parameters(const Unpacker& at) {
-    return {Code::invalid_argument, "parameters: expected one list of them, got " + found(at)};
+Result<void> no_parameters(const Unpacker& at) {
+    return Error{Code::invalid_argument, "parameters: expected one list of them, got " + found(at)};
 }
 
-Error more_than_parameters() {
-    return {Code::invalid_argument, "parameters: expected one list of them, got more after it"};
+Result<void> more_than_parameters() {
+    return Error{Code::invalid_argument, "parameters: expected one list of them, got more after it"};
 }
 
-Error wrong_parameter(Mismatch& mismatch, std::span<const std::string> names, std::size_t index) {
+Result<void> wrong_parameter(Mismatch& mismatch, std::span<const std::string> names, std::size_t index) {
     auto place = "parameter " + std::to_string(index + 1);
     if (index < names.size() && !names[index].empty()) place.append(" (").append(names[index]).append(")");
     mismatch.within(place);
-    return {Code::invalid_argument, mismatch.text()};
+    return Error{Code::invalid_argument, mismatch.text()};
 }
 
 Error wrong_value(Mismatch& mismatch, std::string_view what) {

@@ -5,11 +5,6 @@
 
 namespace rpcbroker {
 
-void Cancellation::reset() noexcept {
-    generation_.fetch_add(1, std::memory_order_relaxed);
-    requested_.store(false, std::memory_order_relaxed);
-}
-
 Cancellation::Generation Cancellation::request() noexcept {
     requested_.store(true, std::memory_order_release);
     return generation_.load(std::memory_order_relaxed);
@@ -44,8 +39,8 @@ std::stop_token Cancellation::stop_token() {
     return stop_->get_token();
 }
 
-void Cancellation::end() {
-    if (!std::exchange(listening_, false)) return;
+void Cancellation::stop_listening() {
+    listening_ = false;
     const std::lock_guard lock{mutex_};
     callbacks_.clear();
     stop_.reset();

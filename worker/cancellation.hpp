@@ -20,7 +20,10 @@ public:
     using Generation = std::uint64_t;
 
     /// Before a call is started.
-    void reset() noexcept;
+    void reset() noexcept {
+        generation_.store(generation_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        requested_.store(false, std::memory_order_relaxed);
+    }
     /// Returns what notify() must be told.
     Generation request() noexcept;
     /// Wakes and calls back the handler, if it still runs.
@@ -36,9 +39,13 @@ public:
     /// The same one until end().
     std::stop_token stop_token();
     /// After the handler has returned: waits for callbacks that run, and forgets the others.
-    void end();
+    void end() {
+        if (listening_) stop_listening();
+    }
 
 private:
+    void stop_listening();
+
     std::atomic<bool> requested_{false};
     std::atomic<Generation> generation_{0};
     bool listening_ = false;  ///< of the handler's thread: it has asked to be told

@@ -42,11 +42,13 @@ public:
         since_ = any ? std::optional{now} : std::nullopt;
     }
 
-    /// A call that waited was started.
-    void started(TimePoint now) noexcept {
+    /// A call that waited was started. Returns whether wanted() may be another one now.
+    bool started(TimePoint now) noexcept {
         ++starts_;
         count(now);
-        if (!fixed_ && waited_ >= period) measure();
+        if (fixed_ || waited_ < period) return false;
+        measure();
+        return true;
     }
 
     /// All threads were in handlers and none came out for `patience`.

@@ -10,9 +10,11 @@
 namespace rpcbroker {
 namespace detail {
 
-Error parameters_do_not_fit(const Error& error) { return {error.code(), error.message(), By::worker, Ran::no}; }
+Result<void> parameters_do_not_fit(const Error& error) {
+    return Error{error.code(), error.message(), By::worker, Ran::no};
+}
 
-Error said_by_handler(const Error& error) {
+Result<void> said_by_handler(const Error& error) {
     Error said{error.code(), error.message()};
     said.set_data(error.data());
     return said;
@@ -28,16 +30,6 @@ std::map<std::string, std::string> unpack_meta(std::string_view packed) {
 
 namespace {
 
-Result<void> call_handler(const Method& method, detail::RunningCall& running, std::string& out) try {
-    return method.handler->call(running, running.call.params, out);
-} catch (const Error& error) {
-    return detail::said_by_handler(error);
-} catch (const std::exception& exception) {
-    return Error{Code::internal, exception.what()};
-} catch (...) {
-    return Error{Code::internal, "unknown exception"};
-}
-
 Error no_such_method(const Registry& registry, std::string_view method) {
     const std::string service{method.substr(0, method.rfind('.'))};
     const auto text = registry.has_service(service) ? "there is no method " + std::string{method}
@@ -50,14 +42,28 @@ Error no_stream_wanted(std::string_view method) {
             By::worker, Ran::no};
 }
 
+const Method* find(const Registry& registry, detail::RunningCall& running) {
+    if (!running.method || running.method->name != running.call.method)
+        running.method = registry.find(running.call.method);
+    return running.method;
+}
+
+Result<void> call_handler(const Method& method, detail::RunningCall& running, std::string& out) try {
+    return method.handler->call(running, running.call.params, out);
+} catch (const Error& error) {
+    return detail::said_by_handler(error);
+} catch (const std::exception& exception) {
+    return Error{Code::internal, exception.what()};
+} catch (...) {
+    return Error{Code::internal, "unknown exception"};
+}
+
 Result<void> run(const Registry& registry, detail::RunningCall& running, std::string& response) {
-    const Method* method = registry.find(running.call.method);
+    const Method* method = find(registry, running);
     if (!method) return no_such_method(registry, running.call.method);
     if (method->signature.stream && !running.call.options.stream) return no_stream_wanted(running.call.method);
     begin_result(response, running.call.msgid);
-    auto outcome = call_handler(*method, running, response);
-    running.cancellation.end();
-    return outcome;
+    return call_handler(*method, running, response);
 }
 
 }  // namespace
@@ -65,6 +71,7 @@ Result<void> run(const Registry& registry, detail::RunningCall& running, std::st
 Result<void> dispatch(const Registry& registry, detail::RunningCall& running, std::string& response) {
     response.clear();
     auto outcome = run(registry, running, response);
+    running.cancellation.end();
     if (outcome) return outcome;
     response.clear();
     append_error(response, running.call.msgid, outcome.error());

@@ -30,13 +30,14 @@ public:
     virtual bool wait_for_credit(std::chrono::nanoseconds duration) = 0;
 };
 
-/// A call on a thread: what Context shows of it.
+/// A call on a thread: what Context shows of it. Used for one call after the other, all of the same registry.
 struct RunningCall {
     Call call;
     Cancellation cancellation;
     std::string worker_name;
-    ItemSink* items = nullptr;  ///< must be there when a method streams
-    std::string item;           ///< the one that is being sent
+    const Method* method = nullptr;  ///< that was called last: mostly it is called again
+    ItemSink* items = nullptr;       ///< must be there when a method streams
+    std::string item;                ///< the one that is being sent
 };
 
 /// Of a request's option `meta`; empty for an empty one.

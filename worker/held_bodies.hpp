@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -20,21 +20,21 @@ public:
     Index add(Body body) {
         if (free_.empty()) {
             free_.push_back(static_cast<Index>(entries_.size()));
-            entries_.emplace_back();
+            entries_.push_back(std::make_unique<Entry>());
         }
         const Index index = free_.back();
         free_.pop_back();
-        entries_[index].body = std::move(body);
-        entries_[index].holds = 1;
+        entries_[index]->body = std::move(body);
+        entries_[index]->holds = 1;
         return index;
     }
 
     /// Valid until the last hold is released; the bytes do not move.
-    [[nodiscard]] std::string_view bytes(Index index) const noexcept { return entries_[index].body.bytes(); }
-    void hold(Index index) noexcept { ++entries_[index].holds; }
+    [[nodiscard]] std::string_view bytes(Index index) const noexcept { return entries_[index]->body.bytes(); }
+    void hold(Index index) noexcept { ++entries_[index]->holds; }
     void release(Index index) {
-        if (--entries_[index].holds > 0) return;
-        entries_[index].body.reset();
+        if (--entries_[index]->holds > 0) return;
+        entries_[index]->body.reset();
         free_.push_back(index);
     }
 
@@ -45,7 +45,7 @@ private:
         Body body;
         std::uint32_t holds = 0;
     };
-    std::deque<Entry> entries_;  // a deque, because a body may hold its bytes within itself
+    std::vector<std::unique_ptr<Entry>> entries_;  // on their own, because a body may hold its bytes within itself
     std::vector<Index> free_;
 };
 

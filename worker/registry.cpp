@@ -50,6 +50,7 @@ void Registry::add(const std::string& service, const std::string& name, Method m
         throw std::invalid_argument(full + " has " + std::to_string(wanted) + " parameters, but names for " +
                                     std::to_string(names.size()));
     }
+    method.name = full;
     const auto [added, is_new] = methods_.try_emplace(full, std::move(method));
     if (!is_new) throw std::invalid_argument("there is a method " + full + " already");
     services_.at(service).methods.emplace(name, &added->second);

@@ -15,6 +15,7 @@ struct Method {
     MethodOptions options;
     Signature signature;
     std::unique_ptr<Handler> handler;
+    std::string name = {};  ///< "Service.Method"; the registry's to fill in
 };
 
 /// Filled by one thread; after that, find() may be called from any.

@@ -198,9 +198,7 @@ bool Runtime::run_one(Thread& self, Lock& lock) {
 bool Runtime::start_call(Thread& self, TimePoint now) {
     for (std::size_t i = 0; i < links_.size() && !all_busy(); ++i) {
         Link& link = *links_[next_link_++ % links_.size()];
-        auto call = link.session().next_call(now);
-        if (!call) continue;
-        self.running.call = std::move(*call);
+        if (!link.session().next_call(self.running.call, now)) continue;
         self.running.cancellation.reset();
         self.link = &link;
         ++running_;

@@ -54,14 +54,8 @@ void SharedCapacity::set_attached(Broker broker, bool attached, TimePoint now) {
 
 // ---- what is held
 
-void SharedCapacity::holds(Broker broker, Held held, TimePoint now) {
-    seen_ = std::max(seen_, now);
-    Part& part = parts_[broker];
-    waiting_ += held.waiting - part.held.waiting;
-    stale_ += held.stale - part.held.stale;
-    part.held = held;
-    capacity_.waiting(waiting_ > 0, seen_);
-    if (parts_.size() == 1) return;
+/// What it holds has changed, and there are other brokers.
+void SharedCapacity::note(Part& part) {
     if (part.holding() > 0) {
         part.peak = std::max(part.peak, part.holding());
         part.lacking |= part.holding() >= part.share;
@@ -70,27 +64,11 @@ void SharedCapacity::holds(Broker broker, Held held, TimePoint now) {
     if (total() != shared_) look(true);
 }
 
-void SharedCapacity::started(TimePoint now) {
-    seen_ = last_start_ = std::max(seen_, now);
-    capacity_.started(seen_);
-}
-
 void SharedCapacity::close(TimePoint now) {
     seen_ = std::max(seen_, now);
     closed_ = true;
     capacity_.slow(seen_);
     look(true);
-}
-
-std::uint32_t SharedCapacity::share(Broker broker) const noexcept {
-    const Part& part = parts_[broker];
-    if (closed_) return part.held.running;
-    return parts_.size() == 1 ? total() : part.share;
-}
-
-std::uint32_t SharedCapacity::total() const noexcept {
-    const auto all = capacity_.is_fixed() ? capacity_.wanted() : std::max(capacity_.wanted(), attached_);
-    return all - std::min(all, stale_);
 }
 
 bool SharedCapacity::exceeds(Broker broker) const noexcept {

@@ -9,6 +9,7 @@
 // While the worker is closed (all its threads are in handlers that do not end), each broker is told what it has running.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -48,10 +49,24 @@ public:
     void attach(Broker broker, TimePoint now);
     void detach(Broker broker, TimePoint now);
 
-    /// What it has in this worker, after every change.
-    void holds(Broker broker, Held held, TimePoint now);
-    /// A call that waited is about to run.
-    void started(TimePoint now);
+    /// What it has in this worker, after every change. But where only running calls have changed, or some wait as before:
+    /// if counts_running(), and before close() and excess().
+    void holds(Broker broker, Held held, TimePoint now) {
+        seen_ = std::max(seen_, now);
+        Part& part = parts_[broker];
+        waiting_ += held.waiting - part.held.waiting;
+        stale_ += held.stale - part.held.stale;
+        part.held = held;
+        capacity_.waiting(waiting_ > 0, seen_);
+        if (parts_.size() > 1) note(part);
+    }
+    /// Whether it matters how many calls run: to other brokers, or to what is announced.
+    [[nodiscard]] bool counts_running() const noexcept { return parts_.size() > 1 || closed_ || stale_ > 0; }
+    /// A call that waited is about to run. Returns whether the capacity may be another one now.
+    bool started(TimePoint now) {
+        seen_ = last_start_ = std::max(seen_, now);
+        return capacity_.started(seen_);
+    }
 
     /// All threads have been in handlers for Capacity::patience: no more calls until open().
     void close(TimePoint now);
@@ -59,9 +74,16 @@ public:
     [[nodiscard]] bool closed() const noexcept { return closed_; }
 
     /// What to announce to it.
-    [[nodiscard]] std::uint32_t share(Broker broker) const noexcept;
+    [[nodiscard]] std::uint32_t share(Broker broker) const noexcept {
+        const Part& part = parts_[broker];
+        if (closed_) return part.held.running;
+        return parts_.size() == 1 ? total() : part.share;
+    }
     /// All that there is for brokers.
-    [[nodiscard]] std::uint32_t total() const noexcept;
+    [[nodiscard]] std::uint32_t total() const noexcept {
+        const auto all = capacity_.is_fixed() ? capacity_.wanted() : std::max(capacity_.wanted(), attached_);
+        return all - std::min(all, stale_);
+    }
     /// A fixed capacity is exceeded, and this broker holds more than its share: what waits of it had better go back.
     [[nodiscard]] bool exceeds(Broker broker) const noexcept;
     /// Calls that wait beyond what is done in a few milliseconds; none if the capacity is fixed.
@@ -95,6 +117,7 @@ private:
     [[nodiscard]] bool goes_round() const noexcept { return attached_ > total(); }
     [[nodiscard]] bool settled(const Part& part) const noexcept { return seen_ >= part.lowered + settling; }
     [[nodiscard]] std::uint32_t taken(const Part& part) const noexcept;
+    void note(Part& part);
     void set_attached(Broker broker, bool attached, TimePoint now);
     void look(bool changed);
     void remember();

@@ -11,13 +11,12 @@ constexpr std::size_t most_stale = 64;
 
 }  // namespace
 
-void WaitingCalls::push(const WaitingCall& call) { calls_.push_back(call); }
-
-WaitingCall WaitingCalls::pop() {
-    const WaitingCall first = calls_.front();
-    drop_front();
-    close_gaps();
-    return first;
+/// Those that wait move to the front where that frees as many places as it moves calls; else there will be twice as many.
+void WaitingCalls::make_room() {
+    constexpr std::size_t least = 64;
+    if (begin_ == 0 || begin_ < end_ - begin_) return calls_.resize(std::max(least, 2 * calls_.size()));
+    std::ranges::copy(all(), calls_.begin());
+    end_ -= std::exchange(begin_, 0);
 }
 
 void WaitingCalls::remove(WaitingCall& call) {
@@ -27,50 +26,48 @@ void WaitingCalls::remove(WaitingCall& call) {
     close_gaps();
 }
 
-void WaitingCalls::drop_front() {
-    calls_.pop_front();
-    ++first_;
-}
-
 void WaitingCalls::close_gaps() {
-    for (; !calls_.empty() && calls_.front().removed; --gaps_) drop_front();
+    for (; !empty() && front().removed; --gaps_) drop_front();
 }
 
 WaitingCall* WaitingCalls::find(std::uint32_t msgid) {
     index();
     const auto found = numbers_.find(msgid);
     if (found == numbers_.end() || found->second < first_) return nullptr;
-    WaitingCall& call = calls_[static_cast<std::size_t>(found->second - first_)];
+    WaitingCall& call = calls_[begin_ + static_cast<std::size_t>(found->second - first_)];
     return call.removed ? nullptr : &call;
 }
 
 /// Each call is put in once, whenever somebody next looks for one.
 void WaitingCalls::index() {
-    if (numbers_.size() > 2 * calls_.size() + most_stale) {
+    if (numbers_.size() > 2 * all().size() + most_stale) {
         numbers_.clear();
         indexed_ = first_;
     }
     indexed_ = std::max(indexed_, first_);
-    for (; indexed_ < first_ + calls_.size(); ++indexed_) {
-        numbers_[calls_[static_cast<std::size_t>(indexed_ - first_)].msgid] = indexed_;
+    for (; indexed_ < first_ + all().size(); ++indexed_) {
+        numbers_[all()[static_cast<std::size_t>(indexed_ - first_)].msgid] = indexed_;
     }
 }
 
-std::deque<WaitingCall> WaitingCalls::take_all() {
-    first_ += calls_.size();
+std::vector<WaitingCall> WaitingCalls::take_all() {
+    const auto waiting = all();
+    std::vector<WaitingCall> taken(waiting.begin(), waiting.end());
+    first_ += waiting.size();
     gaps_ = 0;
-    auto all = std::exchange(calls_, {});
-    std::erase_if(all, [](const auto& call) { return call.removed; });
-    return all;
+    restart();
+    std::erase_if(taken, [](const auto& call) { return call.removed; });
+    return taken;
 }
 
 std::size_t WaitingCalls::returnable() const noexcept {
-    return static_cast<std::size_t>(std::ranges::count_if(calls_, &WaitingCall::returnable));
+    return static_cast<std::size_t>(std::ranges::count_if(all(), &WaitingCall::returnable));
 }
 
 const WaitingCall* WaitingCalls::first_returnable() const noexcept {
-    const auto first = std::ranges::find_if(calls_, &WaitingCall::returnable);
-    return first == calls_.end() ? nullptr : &*first;
+    const auto waiting = all();
+    const auto first = std::ranges::find_if(waiting, &WaitingCall::returnable);
+    return first == waiting.end() ? nullptr : &*first;
 }
 
 }  // namespace rpcbroker

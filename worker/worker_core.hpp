@@ -124,8 +124,14 @@ public:
 
     // Calls.
 
-    /// The next call to start. Those whose time ran out while they waited are answered instead.
-    std::optional<Call> next_call(TimePoint now);
+    /// The next call to start, into `call`; false when there is none. Those whose time ran out while they waited are
+    /// answered instead.
+    bool next_call(Call& call, TimePoint now);
+    /// The same, for who does not mind a copy.
+    std::optional<Call> next_call(TimePoint now) {
+        Call call;
+        return next_call(call, now) ? std::optional{std::move(call)} : std::nullopt;
+    }
     /// What came of a call, once. `response` is a whole message: begin_result() and the value, or append_error(). It is
     /// moved from where it is large; one over the broker's max_message becomes RESOURCE_EXHAUSTED. The outcome of a call
     /// of an earlier registration is dropped.
@@ -196,6 +202,7 @@ private:
     void on_message(const MessageView& message, HeldBodies::Index body, TimePoint now);
     void on_notification(const MessageView& message, TimePoint now);
     void on_request(const MessageView& message, HeldBodies::Index body, TimePoint now);
+    void keep(const MessageView& message, HeldBodies::Index body, TimePoint now);
     void on_cancel(std::string_view params);
     void on_credit(std::string_view params);
     void on_register_again(TimePoint now);
@@ -204,7 +211,9 @@ private:
     void cancel_running(std::uint32_t slot);
     [[nodiscard]] std::optional<std::uint32_t> find_running(std::uint32_t msgid) const noexcept;
     void add_credit(std::uint32_t slot, std::uint64_t credit);
-    Call start(const WaitingCall& waiting, TimePoint now);
+    void expire(const WaitingCall& waiting);
+    void start(const WaitingCall& waiting, Call& call, TimePoint now);
+    std::uint32_t take_slot();
     void settle(std::uint32_t slot);
     [[nodiscard]] bool may_return(const MessageView& message) const;
     void return_waiting();

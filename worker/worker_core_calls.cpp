@@ -1,5 +1,6 @@
 // The part of WorkerSession that keeps the calls: those that wait, those that run, and how much room there is.
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -38,7 +39,9 @@ Error too_large(std::size_t size, std::size_t limit) {
 }  // namespace
 
 void begin_result(std::string& out, std::uint32_t msgid) {
-    Packer{out}.array(4).unsigned_integer(static_cast<unsigned>(MessageType::response)).fixed_u32(msgid).nil();
+    std::array<char, 8> head{'\x94', static_cast<char>(MessageType::response), '\xce', 0, 0, 0, 0, '\xc0'};
+    overwrite_u32(head.data() + 3, msgid);
+    out.append(head.data(), head.size());
 }
 
 // ---- calls that come
@@ -49,12 +52,24 @@ void WorkerSession::on_request(const MessageView& message, HeldBodies::Index bod
     } else if (message.bad_option) {
         answer(message.msgid, not_run(Code::invalid_argument, message.bad_option));
     } else {
-        WaitingCall call{message.msgid, body, message.method,     message.params, message.options,
-                         now,           {},   may_return(message)};
-        if (message.options.timeout_ms) call.deadline = now + timeout_of(*message.options.timeout_ms);
-        waiting_.push(call);
-        bodies_.hold(body);
+        keep(message, body, now);
     }
+}
+
+/// Field by field: a call that was put together elsewhere first would be copied once more.
+void WorkerSession::keep(const MessageView& message, HeldBodies::Index body, TimePoint now) {
+    WaitingCall& call = waiting_.push();
+    call.msgid = message.msgid;
+    call.body = body;
+    call.method = message.method;
+    call.params = message.params;
+    call.options = message.options;
+    call.arrived = now;
+    call.deadline = std::nullopt;
+    if (message.options.timeout_ms) call.deadline = now + timeout_of(*message.options.timeout_ms);
+    call.returnable = may_return(message);
+    call.removed = false;
+    bodies_.hold(body);
 }
 
 bool WorkerSession::may_return(const MessageView& message) const {
@@ -104,36 +119,57 @@ void WorkerSession::forget_calls() {
 
 // ---- calls that run
 
-std::optional<Call> WorkerSession::next_call(TimePoint now) {
+bool WorkerSession::next_call(Call& call, TimePoint now) {
     observe(now);
     while (state_ == State::registered && !waiting_.empty()) {
-        const WaitingCall next = waiting_.pop();
-        if (!next.deadline || now < *next.deadline) return start(next, now);
-        tell_room();
-        bodies_.release(next.body);
-        ++counters_.expired;
-        answer(next.msgid, not_run(Code::deadline_exceeded, "its time ran out before it was started"));
+        const WaitingCall& next = waiting_.front();
+        if (!next.deadline || now < *next.deadline) return start(next, call, now), true;
+        expire(next);
     }
-    return std::nullopt;
+    return false;
 }
 
-Call WorkerSession::start(const WaitingCall& waiting, TimePoint now) {
-    if (free_slots_.empty()) {
+/// `waiting` is the first of those that wait.
+void WorkerSession::expire(const WaitingCall& waiting) {
+    answer(waiting.msgid, not_run(Code::deadline_exceeded, "its time ran out before it was started"));
+    bodies_.release(waiting.body);
+    ++counters_.expired;
+    waiting_.pop();
+    tell_room();
+}
+
+/// `waiting` is the first of those that wait.
+void WorkerSession::start(const WaitingCall& waiting, Call& call, TimePoint now) {
+    const std::uint32_t slot = take_slot();
+    const auto& stream = waiting.options.stream;
+    running_[slot] = {waiting.msgid, waiting.body, stream.value_or(0), stream.has_value(), true, false};
+    call.slot = slot;
+    call.msgid = waiting.msgid;
+    call.method = waiting.method;
+    call.params = waiting.params;
+    call.options = waiting.options;
+    call.deadline = waiting.deadline;
+    if (call.worker != worker_id_) call.worker = worker_id_;
+    const bool late = now - waiting.arrived >= 2 * Capacity::patience;
+    waiting_.pop();
+    ++running_count_;
+    ++current_count_;
+    ++counters_.calls;
+    if (room_->started(now) || waiting_.empty() || room_->counts_running()) {
+        tell_room();
+        announce_capacity();
+    }
+    if (late) return_excess();
+}
+
+std::uint32_t WorkerSession::take_slot() {
+    if (free_slots_.empty()) [[unlikely]] {
         free_slots_.push_back(static_cast<std::uint32_t>(running_.size()));
         running_.emplace_back();
     }
     const std::uint32_t slot = free_slots_.back();
     free_slots_.pop_back();
-    const auto& stream = waiting.options.stream;
-    running_[slot] = {waiting.msgid, waiting.body, stream.value_or(0), stream.has_value(), true, false};
-    ++running_count_;
-    ++current_count_;
-    ++counters_.calls;
-    room_->started(now);
-    tell_room();
-    announce_capacity();
-    if (now - waiting.arrived >= 2 * Capacity::patience) return_excess();
-    return {slot, waiting.msgid, waiting.method, waiting.params, waiting.options, waiting.deadline, worker_id_};
+    return slot;
 }
 
 void WorkerSession::finish(const Call& call, std::string& response) {
@@ -170,9 +206,9 @@ void WorkerSession::settle(std::uint32_t slot) {
     bodies_.release(call.body);
     --running_count_;
     if (call.current) --current_count_;
-    call = {};
+    call.current = false;
     free_slots_.push_back(slot);
-    tell_room();
+    if (room_->counts_running()) tell_room();
 }
 
 void WorkerSession::answer(std::uint32_t msgid, const Error& error) { append_error(outbox_.add(broker), msgid, error); }
@@ -182,6 +218,7 @@ void WorkerSession::answer(std::uint32_t msgid, const Error& error) { append_err
 bool WorkerSession::give_back(TimePoint now) {
     const auto when = give_back_at();
     if (!when || now < *when) return room_->closed();
+    tell_room();
     room_->close(now);
     announce_capacity();
     return_waiting();
@@ -222,6 +259,7 @@ void WorkerSession::send_heartbeat() {
 
 /// What would wait for much longer than it is meant to: handlers take longer than was measured until now.
 void WorkerSession::return_excess() {
+    tell_room();
     if (const auto calls = std::min<std::size_t>(room_->excess(), waiting_.returnable())) return_latest(calls);
 }
 
@@ -238,7 +276,7 @@ void WorkerSession::return_latest(std::size_t calls) {
     for (auto& call : waiting_.take_all()) {
         if (!call.returnable || kept > 0) {
             if (call.returnable) --kept;
-            waiting_.push(call);
+            waiting_.push() = call;
         } else {
             packer.fixed_u32(call.msgid);
             bodies_.release(call.body);

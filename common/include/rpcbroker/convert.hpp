@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,10 +45,11 @@ inline constexpr bool borrows<std::array<T, size>> = borrows<T>;
 
 namespace detail {
 
-Error wrong_parameter_count(std::span<const std::string> names, std::size_t wanted, std::size_t got);
-Error no_parameters(const Unpacker& at);
-Error more_than_parameters();
-Error wrong_parameter(Mismatch& mismatch, std::span<const std::string> names, std::size_t index);
+// Results, though each holds an error: so nothing of it is in the way of parameters that are as they should be.
+Result<void> wrong_parameter_count(std::span<const std::string> names, std::size_t wanted, std::size_t got);
+Result<void> no_parameters(const Unpacker& at);
+Result<void> more_than_parameters();
+Result<void> wrong_parameter(Mismatch& mismatch, std::span<const std::string> names, std::size_t index);
 Error wrong_value(Mismatch& mismatch, std::string_view what);
 /// The error for what was just thrown (no memory, or a user's conversion). To be called in a handler.
 Error thrown_while_unpacking(std::string_view what);
@@ -74,9 +76,9 @@ void pack_params(std::string& out, const A&... args) {
 template <class... T>
 Result<void> unpack_params(std::string_view params, std::tuple<T...>& out, std::span<const std::string> names) try {
     Unpacker in{params};
-    const auto size = in.take_array();
-    if (!size) return detail::no_parameters(in);
-    if (*size != sizeof...(T)) return detail::wrong_parameter_count(names, sizeof...(T), *size);
+    std::uint32_t size = 0;
+    if (!in.take_array(size)) return detail::no_parameters(in);
+    if (size != sizeof...(T)) return detail::wrong_parameter_count(names, sizeof...(T), size);
     Mismatch mismatch;
     std::size_t index = 0;
     const auto unpack_next = [&](auto& parameter) {

@@ -43,7 +43,7 @@ private:
 template <>
 class [[nodiscard]] Result<void> {
 public:
-    Result() = default;
+    Result() noexcept : error_(std::nullopt) {}  // not "= default": that would set all of the room for an Error to zero
     Result(Error error) : error_(std::move(error)) {}
 
     [[nodiscard]] bool has_value() const noexcept { return !error_.has_value(); }

@@ -46,9 +46,9 @@ struct Signature {
 namespace detail {
 
 /// An error of unpack_params, said to be the library's and before the handler was started.
-Error parameters_do_not_fit(const Error& error);
+Result<void> parameters_do_not_fit(const Error& error);
 /// A handler's error without what only the broker and the libraries may say.
-Error said_by_handler(const Error& error);
+Result<void> said_by_handler(const Error& error);
 
 template <class R>
 struct ResultOf {

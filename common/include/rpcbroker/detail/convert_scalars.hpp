@@ -93,12 +93,12 @@ struct Convert<T> {
     static void pack(Packer& packer, T value) { packer.unsigned_integer(value); }
     static bool unpack(Unpacker& in, T& out, Mismatch& mismatch) {
         const auto before = in;
-        const auto value = in.take_unsigned();
-        if (!value || *value > std::numeric_limits<T>::max()) {
+        std::uint64_t value = 0;
+        if (!in.take(value) || value > std::numeric_limits<T>::max()) {
             in = before;
             return mismatch.expected_integer(0, std::numeric_limits<T>::max(), in);
         }
-        out = static_cast<T>(*value);
+        out = static_cast<T>(value);
         return true;
     }
     static std::string type_name() { return "int"; }
@@ -137,10 +137,7 @@ template <>
 struct Convert<std::string_view> {
     static void pack(Packer& packer, std::string_view value) { packer.string(value); }
     static bool unpack(Unpacker& in, std::string_view& out, Mismatch& mismatch) {
-        const auto value = in.take_string();
-        if (!value) return mismatch.expected("str", in);
-        out = *value;
-        return true;
+        return in.take(out) || mismatch.expected("str", in);
     }
     static std::string type_name() { return "str"; }
 };
@@ -194,10 +191,7 @@ template <>
 struct Convert<RawView> {
     static void pack(Packer& packer, RawView raw) { packer.raw(raw.packed); }
     static bool unpack(Unpacker& in, RawView& out, Mismatch& mismatch) {
-        const auto value = in.take_value();
-        if (!value) return mismatch.expected("any", in);
-        out.packed = *value;
-        return true;
+        return in.take_value(out.packed) || mismatch.expected("any", in);
     }
     static std::string type_name() { return "any"; }
 };
