@@ -26,17 +26,16 @@ Link::Link(const transport::Context& context, const Endpoint& endpoint, SessionO
     dealer_.connect(endpoint).value();
 }
 
-bool Link::receive(TimePoint now) {
-    bool any = false;
+void Link::receive(Bodies bodies, TimePoint now) {
     // Events first: the session has to know of a new connection before it hears from it.
-    for (transport::ConnectionEvent event; dealer_.next_event(event); any = true) on_event(event, now);
-    for (int i = 0; i < bodies_a_turn; ++i) {
+    transport::ConnectionEvent event;
+    while (dealer_.may_have_events() && dealer_.next_event(event)) on_event(event, now);
+    const int most = bodies == Bodies::one ? 1 : bodies_a_turn;
+    for (int i = 0; i < most && dealer_.may_have_bodies(); ++i) {
         const auto received = dealer_.receive(incoming_);
         if (received == transport::Received::nothing) break;
-        any = true;
         if (received == transport::Received::body) session_.on_body(std::move(incoming_.body), now);
     }
-    return any;
 }
 
 void Link::on_event(transport::ConnectionEvent& event, TimePoint now) {

@@ -18,8 +18,10 @@ class Link {
 public:
     Link(const transport::Context& context, const Endpoint& endpoint, SessionOptions options, TimePoint now);
 
-    /// Takes in what is there, up to a limit. Returns whether there was anything.
-    bool receive(TimePoint now);
+    enum class Bodies : bool { one, all };
+
+    /// Takes in what was there at the last Poller::wait: connection events, and one body or all, up to a limit.
+    void receive(Bodies bodies, TimePoint now);
     /// Sends what the session wants sent. What the socket does not take now stays.
     void flush();
     /// There was something that the socket did not take: flush() is to be tried again soon.

@@ -98,34 +98,32 @@ void Runtime::end(std::exception_ptr problem) noexcept {
 void Runtime::attend(Thread& self, Lock& lock) {
     owner_ = &self;
     owner_away_ = false;
+    wait(lock, true);  // only looks: nobody has, for a while
     while (owner_ == &self && !done_) turn(self, lock);
 }
 
 void Runtime::turn(Thread& self, Lock& lock) {
     const auto now = Clock::now();
-    bool active = receive(now);
+    receive(now);
     deliver_events(lock);
     flush();
-    active |= run_some(self, lock);
+    const bool calls_wait = run_some(self, lock);
     if (owner_ != &self) return wake_owner();
     flush();
-    if (finished(now)) {
-        end(nullptr);
-    } else if (!active) {
-        wait(lock);
-    }
+    if (finished(now)) return end(nullptr);
+    wait(lock, calls_wait);
 }
 
-bool Runtime::receive(TimePoint now) {
-    bool any = false;
+/// What ends a sleep is mostly one body: its answer is on its way before anyone looks for a second one, which costs system
+/// calls. Where there is one, the next turn takes all.
+void Runtime::receive(TimePoint now) {
     for (auto& link : links_) {
-        any |= link->receive(now);
+        link->receive(poller_.slept() ? Link::Bodies::one : Link::Bodies::all, now);
         if (stop_.load()) link->session().leave(now);
         link->session().on_time(now);
     }
     if (all_busy()) give_back(now);
     collect_events();
-    return any;
 }
 
 void Runtime::flush() {
@@ -137,8 +135,8 @@ bool Runtime::finished(TimePoint now) {
     return std::ranges::all_of(links_, [now](auto& link) { return link->finished(now); });
 }
 
-void Runtime::wait(Lock& lock) {
-    const auto timeout = time_to_wait(Clock::now());
+void Runtime::wait(Lock& lock, bool calls_wait) {
+    const auto timeout = calls_wait ? Duration::zero() : time_to_wait(Clock::now());
     polling_ = true;
     lock.unlock();
     poller_.wait(timeout);
@@ -172,19 +170,23 @@ void Runtime::wake_owner() {
 
 // ---- calls
 
-/// The owner's: runs calls until there are none, or it is time to see to the sockets, or another thread does already.
+/// The owner's: runs calls until there are none that it can start, or it is time to see to the sockets, or another thread
+/// does already. Returns whether more can be started.
 bool Runtime::run_some(Thread& self, Lock& lock) {
     const auto began = Clock::now();
     auto now = began;
     int calls = 0;
-    while (owner_ == &self && calls < most_calls && now - began < run_time && start_call(self, now)) {
-        if (calls++ == 0) watch_owner(now);
+    bool more = start_call(self, now);
+    if (more) watch_owner(now);
+    while (more) {
         run_call(self, lock);
         now = Clock::now();
+        if (owner_ != &self || ++calls == most_calls || now - began >= run_time) break;
+        more = start_call(self, now);
     }
     const bool slow = calls < few_calls && now - began >= run_time;
     if (slow && !all_busy()) wake_one();
-    return calls > 0;
+    return more;
 }
 
 /// Any other thread's.

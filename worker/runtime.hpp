@@ -69,9 +69,9 @@ private:
     [[nodiscard]] bool unattended() const noexcept { return !owner_ || owner_away_; }
     void attend(Thread& self, Lock& lock);
     void turn(Thread& self, Lock& lock);
-    bool receive(TimePoint now);
+    void receive(TimePoint now);
     void flush();
-    void wait(Lock& lock);
+    void wait(Lock& lock, bool calls_wait);
     [[nodiscard]] std::optional<Duration> time_to_wait(TimePoint now);
     void wake_owner();
 

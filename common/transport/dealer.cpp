@@ -119,6 +119,12 @@ Result<void> Dealer::connect(const Endpoint& endpoint) {
     return {};
 }
 
+bool Dealer::may_have_bodies() const noexcept { return !state_->link->socket.is_quiet(); }
+
+bool Dealer::may_have_events() const noexcept {
+    return state_->untold || state_->revive_at || !state_->link->monitor.socket().is_quiet();
+}
+
 Received Dealer::receive(Incoming& incoming) {
     State& state = *state_;
     Socket& socket = state.link->socket;

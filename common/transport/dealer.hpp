@@ -52,6 +52,10 @@ public:
     /// Begins to connect, and goes on trying for as long as this lives. Once only. The error names the endpoint.
     Result<void> connect(const Endpoint& endpoint);
 
+    /// False: receive, or next_event, has nothing that was there at the last Poller::wait. Costs no system call, as an
+    /// attempt in vain does.
+    [[nodiscard]] bool may_have_bodies() const noexcept;
+    [[nodiscard]] bool may_have_events() const noexcept;
     /// The next body that is there; never blocks. `incoming.peer` is not set.
     Received receive(Incoming& incoming);
     Sent send(Body& body);

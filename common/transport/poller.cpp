@@ -59,6 +59,7 @@ struct Poller::State {
     std::vector<Dealer::State*> dealers;
     std::vector<pollfd> descriptors;  ///< of all that was added; first of the dealers, two each
     std::vector<Source> sources;      ///< of the descriptors behind those of the dealers
+    bool slept = false;
 
     void add(int descriptor, Source source) {
         descriptors.push_back({descriptor, POLLIN, 0});
@@ -97,7 +98,11 @@ void Poller::State::follow_links() {
 }
 
 void Poller::State::rouse() noexcept {
-    auto descriptor = descriptors.begin() + static_cast<std::ptrdiff_t>(2 * dealers.size());
+    auto descriptor = descriptors.begin();
+    for (const auto* dealer : dealers) {
+        if ((descriptor++)->revents != 0) dealer->link->socket.rouse();
+        if ((descriptor++)->revents != 0) dealer->link->monitor.socket().rouse();
+    }
     for (const Source& source : sources) {
         if ((descriptor++)->revents == 0) continue;
         if (source.socket) source.socket->rouse();
@@ -127,7 +132,8 @@ void Poller::add_descriptor(int descriptor) { state_->add(descriptor, {}); }
 
 void Poller::wait(std::optional<Duration> timeout) {
     const bool only_looks = timeout && *timeout <= Duration::zero();
-    if (!only_looks && state_->is_ready()) timeout = Duration::zero();
+    state_->slept = !only_looks && !state_->is_ready();
+    if (!state_->slept) timeout = Duration::zero();
     state_->follow_links();
     auto& descriptors = state_->descriptors;
     const int limit = to_poll_timeout(state_->shorten(timeout));
@@ -135,5 +141,7 @@ void Poller::wait(std::optional<Duration> timeout) {
     if (ready < 0 && errno != EINTR) fail("poll");
     if (ready > 0) state_->rouse();
 }
+
+bool Poller::slept() const noexcept { return state_->slept; }
 
 }  // namespace rpcbroker::transport

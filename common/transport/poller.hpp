@@ -48,8 +48,10 @@ public:
     void add_descriptor(int descriptor);  ///< readable
 
     /// Nothing: without end. Zero or less: only looks, for who goes on anyway. Rounded up to a millisecond, so that a deadline
-    /// has passed when it returns for it. Routers and wakeups know then which of them may have something.
+    /// has passed when it returns for it. Routers, dealers and wakeups know then which of them may have something.
     void wait(std::optional<Duration> timeout);
+    /// Whether the last wait() slept: no socket had anything when it was called, and it was not only to look.
+    [[nodiscard]] bool slept() const noexcept;
 
 private:
     struct State;

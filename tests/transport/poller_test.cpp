@@ -137,6 +137,39 @@ TEST_CASE("a wait of no time is enough to know who may have something") {
     CHECK(bound.body() == "second");
 }
 
+TEST_CASE("after a wait, a dealer knows whether a body or an event may be there") {
+    Bound bound;
+    Connected connected(bound.endpoint);
+    Dealer& dealer = connected.dealer;
+    connected.send("hello");
+    bound.body();
+    ConnectionEvent event;
+    while (dealer.may_have_events()) dealer.next_event(event);
+    while (dealer.may_have_bodies()) CHECK(dealer.receive(connected.incoming) == Received::nothing);
+
+    bound.answer("body");
+    REQUIRE(wait_until(connected.poller, [&] { return dealer.may_have_bodies(); }));
+    CHECK(connected.poller.slept());
+    CHECK_FALSE(dealer.may_have_events());
+    CHECK(connected.body() == "body");
+
+    bound.router.disconnect(bound.incoming.peer);
+    REQUIRE(wait_until(connected.poller, [&] { return dealer.may_have_events(); }));
+    CHECK(connected.event().what == ConnectionEvent::What::closed);
+}
+
+TEST_CASE("a wait does not sleep where a body is left") {
+    Bound bound;
+    Connected connected(bound.endpoint);
+    connected.send("hello");
+    bound.body();
+    bound.answer("first");
+    bound.answer("second");
+    CHECK(connected.body() == "first");
+    REQUIRE(wait_until(connected.poller, [&] { return !connected.poller.slept(); }));
+    CHECK(connected.body() == "second");
+}
+
 TEST_CASE("a socket may be used by one thread after another") {
     Bound bound;
     Connected connected(bound.endpoint);
