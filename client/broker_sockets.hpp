@@ -21,17 +21,22 @@ public:
     /// Begins to connect to all. Throws Error for an endpoint that is none.
     BrokerSockets(const transport::Context& context, const ClientOptions& options);
 
-    /// Tells the session what came and what became of connections. Bounded: false when there may be more.
+    /// Tells the session what came and what became of connections, as far as wait() has seen it, or a look at the sockets
+    /// where that is long ago. Bounded: false when there may be more.
     bool receive(ClientSession& session, TimePoint now);
     /// Sends what the session wants sent. False when a connection did not take all of it.
     bool send(ClientSession& session);
     /// Until there is something to receive, the time is over, or somebody called wake().
-    void wait(std::optional<Duration> timeout) { poller_.wait(timeout); }
+    void wait(std::optional<Duration> timeout) {
+        poller_.wait(timeout);
+        waited_ = true;
+    }
     void wake() noexcept { wakeup_.signal(); }
     /// By the thread that waits, once it was woken: without it, it would not sleep again.
     void clear_wake() noexcept { wakeup_.clear(); }
 
 private:
+    bool look(const ClientSession& session, TimePoint now);
     bool receive_bodies(BrokerIndex broker, ClientSession& session, TimePoint now);
     void receive_events(BrokerIndex broker, ClientSession& session, TimePoint now);
     bool send_to(BrokerIndex broker, ClientSession& session);
@@ -40,6 +45,8 @@ private:
     transport::Wakeup wakeup_;
     transport::Poller poller_;
     transport::Incoming incoming_;
+    bool waited_ = false;    ///< since the last receive()
+    TimePoint looked_at_{};  ///< at the sockets
 };
 
 }  // namespace rpcbroker::detail

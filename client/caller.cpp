@@ -48,6 +48,12 @@ RawFuture Caller::async_raw(std::string_view method, std::string_view params, co
     return {runtime_, runtime_->start(making.call())};
 }
 
+void Caller::async_raw(std::string_view method, std::string_view params, const CallOptions& options,
+                       RawFuture::Callback callback) {
+    Making making{method, params, options, within_.get()};
+    runtime_->start(making.call(), std::move(callback));
+}
+
 RawStream Caller::stream_raw(std::string_view method, std::string_view params, const CallOptions& options) {
     Making making{method, params, options, within_.get()};
     return RawStream{std::make_unique<detail::StreamReader>(runtime_, making.call())};

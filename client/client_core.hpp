@@ -143,6 +143,8 @@ public:
     [[nodiscard]] bool has_outcomes() const noexcept { return !outcomes_.empty(); }
 
     [[nodiscard]] std::size_t calls() const noexcept { return calls_.size(); }
+    /// Calls that this broker has not answered yet.
+    [[nodiscard]] std::uint32_t in_flight(BrokerIndex broker) const noexcept { return links_[broker].in_flight; }
     [[nodiscard]] std::size_t brokers() const noexcept { return links_.size(); }
     [[nodiscard]] const ClientCounters& counters() const noexcept { return counters_; }
 

@@ -10,6 +10,9 @@ namespace {
 /// When a connection takes no more, libzmq does not always say when it does again.
 constexpr std::chrono::milliseconds retry_sending{2};
 
+/// Calls that are used again, at most.
+constexpr std::size_t most_spare = 4096;
+
 Error closed_error() { return Error{Code::cancelled, "the client is closed", By::client, Ran::no}; }
 
 /// By this client's caller, not by the broker.
@@ -34,12 +37,35 @@ std::shared_ptr<PendingCall> ClientRuntime::start(const NewCall& call) {
     auto pending = std::make_shared<PendingCall>();
     const Lock lock{mutex_};
     begin(call, *pending);
-    if (pending->done) return pending;
-    pending->self = pending;
+    if (!pending->done) leave_to_background(pending);
+    return pending;
+}
+
+void ClientRuntime::start(const NewCall& call, RawFuture::Callback callback) {
+    Lock lock{mutex_};
+    auto pending = fresh();
+    pending->has_future = false;
+    pending->callback = std::move(callback);
+    begin(call, *pending);
+    if (pending->done)
+        call_back(lock, std::move(pending));
+    else
+        leave_to_background(std::move(pending));
+}
+
+std::shared_ptr<PendingCall> ClientRuntime::fresh() {
+    if (spare_.empty()) return std::make_shared<PendingCall>();
+    auto pending = std::move(spare_.back());
+    spare_.pop_back();
+    return pending;
+}
+
+void ClientRuntime::leave_to_background(std::shared_ptr<PendingCall> pending) {
+    auto& call = *pending;
+    call.self = std::move(pending);
     ++asynchronous_;
     start_background();
-    if (!driving_) background_work_.notify_one();
-    return pending;
+    if (!driving_) wake_background();
 }
 
 void ClientRuntime::begin(const NewCall& call, PendingCall& pending) {
@@ -93,11 +119,14 @@ bool ClientRuntime::wait(Lock& lock, PendingCall& call, std::optional<TimePoint>
 }
 
 void ClientRuntime::wait_for_driver(Lock& lock, PendingCall& call, std::optional<TimePoint> until) {
+    std::condition_variable changed;
     followers_.push_back(&call);
+    call.waiting = &changed;
     if (until)
-        call.changed.wait_until(lock, *until);
+        changed.wait_until(lock, *until);
     else
-        call.changed.wait(lock);
+        changed.wait(lock);
+    call.waiting = nullptr;
     followers_.erase(std::find(followers_.begin(), followers_.end(), &call));
 }
 
@@ -135,31 +164,30 @@ std::optional<Duration> ClientRuntime::turn(std::optional<TimePoint> until) {
 void ClientRuntime::hand_out() {
     for (auto& item : session_.take_items()) hand_out(std::move(item));
     if (!session_.has_outcomes()) return;
-    for (auto& outcome : session_.take_outcomes()) hand_out(std::move(outcome));
+    session_.take_outcomes(outcomes_);
+    for (auto& outcome : outcomes_) hand_out(outcome);
 }
 
 void ClientRuntime::hand_out(StreamItem item) {
     auto& call = *static_cast<PendingCall*>(item.owner);
     call.items.push_back(std::move(item.item));
-    if (call.items.size() == 1) call.changed.notify_all();
+    if (call.items.size() == 1) call.notify();
 }
 
-void ClientRuntime::hand_out(Outcome outcome) {
+void ClientRuntime::hand_out(Outcome& outcome) {
     auto& call = *static_cast<PendingCall*>(outcome.owner);
-    const auto keep_alive = std::exchange(call.self, nullptr);
+    auto keep_alive = std::move(call.self);
     if (keep_alive) --asynchronous_;
     call.done = true;
     if (is_cancelled(outcome.reply)) {
         call.cancelled = true;
         call.items.clear();
     }
-    if (call.callback) {
-        callbacks_.push_back({keep_alive, std::exchange(call.callback, nullptr), std::move(outcome.reply)});
-        background_work_.notify_one();
-    } else {
-        call.reply = std::move(outcome.reply);
-    }
-    call.changed.notify_all();
+    call.reply.emplace(std::move(outcome.reply));
+    call.notify();
+    if (!call.callback) return;
+    callbacks_.push_back(std::move(keep_alive));
+    wake_background();
 }
 
 /// Somebody who needs the driving learns that it is free.
@@ -169,7 +197,7 @@ void ClientRuntime::pass_on() {
     else if (asynchronous_ > 0 && background_idle_)
         background_work_.notify_one();
     else if (!followers_.empty())
-        followers_.front()->changed.notify_all();
+        followers_.front()->notify();
 }
 
 void ClientRuntime::cancel(const PendingCall& call) {
@@ -218,30 +246,35 @@ Result<RawReply> ClientRuntime::take(PendingCall& call) {
 void ClientRuntime::then(const std::shared_ptr<PendingCall>& call, RawFuture::Callback callback) {
     Lock lock{mutex_};
     if (std::exchange(call->taken, true)) {
-        callbacks_.push_back(
-            {call, std::move(callback),
-             Error{Code::failed_precondition, "this future's result was taken already", By::client, Ran::unsaid}});
-    } else if (!call->done) {
-        call->callback = std::move(callback);
-        return;
-    } else {
-        callbacks_.push_back({call, std::move(callback), std::move(*call->reply)});
+        auto refused = fresh();
+        refused->callback = std::move(callback);
+        refused->reply =
+            Error{Code::failed_precondition, "this future's result was taken already", By::client, Ran::unsaid};
+        return call_back(lock, std::move(refused));
     }
+    call->callback = std::move(callback);
+    if (call->done) call_back(lock, call);
+}
+
+/// Its call has ended already.
+void ClientRuntime::call_back(Lock& lock, std::shared_ptr<PendingCall> call) {
+    callbacks_.push_back(std::move(call));
     if (stopping_) return run_callbacks(lock);
     start_background();
-    background_work_.notify_one();
+    wake_background();
     wake_driver();
 }
 
-void ClientRuntime::take_back_callback(PendingCall& call) {
-    const Lock lock{mutex_};
-    call.callback = nullptr;
-    std::erase_if(callbacks_, [&call](const ReadyCallback& ready) { return ready.call.get() == &call; });
-}
+void ClientRuntime::take_back_callback(PendingCall& call) { call.withdrawn = true; }
 
 void ClientRuntime::start_background() {
     if (background_.joinable()) return;
     background_ = std::thread{[self = shared_from_this()] { self->run_background(); }};
+}
+
+/// If it is not idle, it will look for what there is to do before it is.
+void ClientRuntime::wake_background() {
+    if (background_idle_) background_work_.notify_one();
 }
 
 void ClientRuntime::run_background() {
@@ -263,15 +296,31 @@ void ClientRuntime::run_background() {
     run_callbacks(lock);
 }
 
+/// All that there are, outside the mutex, which is not taken in between.
 void ClientRuntime::run_callbacks(Lock& lock) {
+    Batch batch;
     while (!callbacks_.empty()) {
-        auto ready = std::move(callbacks_.front());
-        callbacks_.pop_front();
+        batch.swap(callbacks_);
         lock.unlock();
-        [&]() noexcept { ready.callback(std::move(ready.reply)); }();
-        ready.callback = nullptr;
+        for (const auto& call : batch) {
+            const auto callback = std::exchange(call->callback, nullptr);
+            [&]() noexcept {
+                if (!call->withdrawn) callback(std::move(*call->reply));
+            }();
+        }
         lock.lock();
+        use_again(batch);
     }
+}
+
+void ClientRuntime::use_again(Batch& called_back) {
+    for (auto& call : called_back) {
+        if (call->has_future || spare_.size() == most_spare) continue;
+        call->reply.reset();
+        call->done = call->cancelled = false;
+        spare_.push_back(std::move(call));
+    }
+    called_back.clear();
 }
 
 void ClientRuntime::shut_down() {

@@ -10,7 +10,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,20 +26,26 @@
 
 namespace rpcbroker::detail {
 
-/// A call between its caller and the runtime. Guarded by the runtime's mutex, but for `cancelled`.
+/// A call between its caller and the runtime. Guarded by the runtime's mutex, but for the atomics.
 struct PendingCall {
     CallId id = 0;
     std::optional<Result<RawReply>> reply;  ///< has a value from the end of the call until it is taken
     bool done = false;
     bool taken = false;                  ///< by result() or then()
+    bool has_future = true;              ///< else nobody has it but the runtime, and the callback
     std::vector<std::string> items;      ///< of a stream: came, and not taken by its reader
     std::atomic<bool> cancelled{false};  ///< by the client: what a stream's reader has taken already is worth nothing
+    std::atomic<bool> withdrawn{false};  ///< the callback is not to run
     RawFuture::Callback callback;
-    std::condition_variable changed;  ///< items, done, or the driving is handed over
+    std::condition_variable* waiting =
+        nullptr;                        ///< its caller's: for items, the end, or the driving that is handed over
+    std::shared_ptr<PendingCall> self;  ///< of an asynchronous call while it is under way: the session points here
 
     /// Whether who waits for it has something to take.
     [[nodiscard]] bool settled() const noexcept { return done || !items.empty(); }
-    std::shared_ptr<PendingCall> self;  ///< of an asynchronous call while it is under way: the session points here
+    void notify() {
+        if (waiting) waiting->notify_all();
+    }
 };
 
 /// Thread-safe. Its background thread and futures keep it alive; from shut_down() on it has no sockets.
@@ -50,6 +55,8 @@ public:
 
     Result<RawReply> call(const NewCall& call);
     std::shared_ptr<PendingCall> start(const NewCall& call);
+    /// The same, and then(), at once.
+    void start(const NewCall& call, RawFuture::Callback callback);
 
     bool ready(const PendingCall& call);
     /// Whether it is settled. Nothing as `until`: it is when this returns.
@@ -71,13 +78,11 @@ public:
 
 private:
     using Lock = std::unique_lock<std::mutex>;
-    struct ReadyCallback {
-        std::shared_ptr<PendingCall> call;
-        RawFuture::Callback callback;
-        Result<RawReply> reply;
-    };
+    using Batch = std::vector<std::shared_ptr<PendingCall>>;
 
+    std::shared_ptr<PendingCall> fresh();
     void begin(const NewCall& call, PendingCall& pending);
+    void leave_to_background(std::shared_ptr<PendingCall> pending);
     bool wait(Lock& lock, PendingCall& call, std::optional<TimePoint> until);
     void wait_for_driver(Lock& lock, PendingCall& call, std::optional<TimePoint> until);
     template <class Finished>
@@ -88,12 +93,15 @@ private:
     void flush();
     void hand_out();
     void hand_out(StreamItem item);
-    void hand_out(Outcome outcome);
+    void hand_out(Outcome& outcome);
     void pass_on();
 
     void start_background();
+    void wake_background();
     void run_background();
+    void call_back(Lock& lock, std::shared_ptr<PendingCall> call);
     void run_callbacks(Lock& lock);
+    void use_again(Batch& called_back);
 
     std::mutex mutex_;
     ClientSession session_;
@@ -111,7 +119,9 @@ private:
     std::condition_variable background_work_;
     bool background_idle_ = false;
     std::size_t asynchronous_ = 0;  ///< calls under way that no caller may be waiting for
-    std::deque<ReadyCallback> callbacks_;
+    Batch callbacks_;               ///< of calls that have ended
+    Batch spare_;                   ///< used again
+    std::vector<Outcome> outcomes_;
 };
 
 }  // namespace rpcbroker::detail

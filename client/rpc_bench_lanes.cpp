@@ -26,8 +26,7 @@ private:
             const auto kind = setup_.round.kind_of(*number);
             const auto& call = setup_.round.kinds[kind];
             const auto reply = client_.call_raw(call.method, call.params, setup_.call);
-            note(kind, now, reply);
-            now = Clock::now();
+            now = note(kind, now, reply);
         }
         setup_.on_ended();
     }
@@ -45,7 +44,7 @@ public:
     /// from ending under it.
     void begin() override {
         open_ = slots_.size() + 1;
-        for (auto& slot : slots_) call(slot);
+        for (auto& slot : slots_) call(slot, Clock::now());
         end_one();
     }
 
@@ -55,15 +54,14 @@ private:
         std::size_t kind = 0;
     };
 
-    void call(Slot& slot) {
-        slot.due = Clock::now();
-        const auto number = setup_.gate.admit(slot.due);
+    void call(Slot& slot, TimePoint now) {
+        slot.due = now;
+        const auto number = setup_.gate.admit(now);
         if (!number) return end_one();
         slot.kind = setup_.round.kind_of(*number);
         const auto& kind = setup_.round.kinds[slot.kind];
-        client_.async_raw(kind.method, kind.params, setup_.call).then([this, &slot](const Result<RawReply>& reply) {
-            note(slot.kind, slot.due, reply);
-            call(slot);
+        client_.async_raw(kind.method, kind.params, setup_.call, [this, &slot](const Result<RawReply>& reply) {
+            call(slot, note(slot.kind, slot.due, reply));
         });
     }
 
@@ -117,7 +115,7 @@ private:
         if (in_flight_.load() >= most_) return not_sent_[kind].not_sent(setup_.gate.interval(), due);
         ++in_flight_;
         const auto& call = setup_.round.kinds[kind];
-        client_.async_raw(call.method, call.params, setup_.call).then([this, kind, due](const Result<RawReply>& reply) {
+        client_.async_raw(call.method, call.params, setup_.call, [this, kind, due](const Result<RawReply>& reply) {
             note(kind, due, reply);
             if (--in_flight_ == 0) in_flight_.notify_all();
         });
@@ -142,14 +140,18 @@ std::unique_ptr<Lane> Lane::make(const LaneSetup& setup, Client& client, std::ui
     return std::make_unique<PipelinedLane>(setup, client);
 }
 
-void Lane::note(std::size_t kind, TimePoint due, const Result<RawReply>& reply) {
+TimePoint Lane::note(std::size_t kind, TimePoint due, const Result<RawReply>& reply) {
     const auto now = Clock::now();
     constexpr auto relaxed = std::memory_order_relaxed;
     auto& tally = tallies_[kind];
-    if (!reply && setup_.gate.is_closed() && reply.error().code() == Code::cancelled) return tally.interrupted();
+    if (!reply && setup_.gate.is_closed() && reply.error().code() == Code::cancelled) {
+        tally.interrupted();
+        return now;
+    }
     tally.ended(setup_.gate.interval(), due, now, setup_.round.kinds[kind].params.size(), reply);
     ended_.store(ended_.load(relaxed) + 1, relaxed);
     if (!reply) failed_.store(failed_.load(relaxed) + 1, relaxed);
+    return now;
 }
 
 }  // namespace rpcbroker::bench

@@ -45,8 +45,8 @@ public:
 protected:
     Lane(const LaneSetup& setup, Client& client) : setup_(setup), client_(client), tallies_(setup.round.kinds.size()) {}
 
-    /// One thread at a time.
-    void note(std::size_t kind, TimePoint due, const Result<RawReply>& reply);
+    /// One thread at a time. Returns the time, which it has looked up.
+    TimePoint note(std::size_t kind, TimePoint due, const Result<RawReply>& reply);
 
     const LaneSetup& setup_;
     Client& client_;

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -174,6 +175,30 @@ TEST_CASE("a callback that is given after the end is called, too") {
     CHECK(given.get_future().get() == 1);
     future.then([&](Result<int> result) { again.set_value(result.error().code()); });
     CHECK(again.get_future().get() == Code::failed_precondition);
+}
+
+TEST_CASE("a callback that is given with the call gets each reply, also that of a call that cannot be made") {
+    FakeBroker broker{transport::Context{}};
+    constexpr int calls = 1000;
+    int made = 0;  // by the client's own thread, as all that follows
+    int sum = 0;
+    std::promise<void> all;
+    std::promise<Code> refused;
+    std::promise<Code> closed;
+    Client client{for_broker(broker)};
+    std::function<void(Result<RawReply>)> next = [&](Result<RawReply> reply) {
+        sum += static_cast<int>(reply->result.front());
+        if (++made == calls) return all.set_value();
+        client.async_raw("T.Echo", "\x91\x01", {}, next);
+    };
+    client.async_raw("T.Echo", "\x91\x01", {}, next);
+    all.get_future().wait();
+    CHECK(sum == calls);
+    client.async_raw("nodot", "\x90", {}, [&](Result<RawReply> reply) { refused.set_value(reply.error().code()); });
+    CHECK(refused.get_future().get() == Code::invalid_argument);
+    client.close();
+    client.async_raw("T.Echo", "\x90", {}, [&](Result<RawReply> reply) { closed.set_value(reply.error().code()); });
+    CHECK(closed.get_future().get() == Code::cancelled);
 }
 
 TEST_CASE("while a callback blocks, callers drive the connections themselves") {

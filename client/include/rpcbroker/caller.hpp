@@ -101,6 +101,9 @@ public:
     RawFuture async_raw(std::string_view method, std::string_view params) {
         return async_raw(method, params, CallOptions{});  // no default argument, for GCC 12: see <rpcbroker/future.hpp>
     }
+    /// Gives the reply to `callback`, as RawFuture::then does; costs less than a future.
+    void async_raw(std::string_view method, std::string_view params, const CallOptions& options,
+                   RawFuture::Callback callback);
     RawStream stream_raw(std::string_view method, std::string_view params, const CallOptions& options = {});
     Result<void> notify_raw(std::string_view method, std::string_view params, const CallOptions& options = {});
 
