@@ -56,6 +56,7 @@ Deadlines::Handle BrokerCore::add_timer(Timer kind, TimePoint when, std::uint64_
 
 void BrokerCore::on_frontend(PeerId peer, std::string_view envelope, Body& body, TimePoint now) {
     tick(now);
+    large_passed_ |= body.size() > large_body;
     Client& client = client_of(peer);
     client.last_heard = running_time();
     BodyReader reader(body.bytes());
@@ -78,6 +79,7 @@ void BrokerCore::on_frontend(PeerId peer, std::string_view envelope, Body& body,
 
 void BrokerCore::on_backend(PeerId peer, std::string_view envelope, Body& body, TimePoint now) {
     tick(now);
+    large_passed_ |= body.size() > large_body;
     if (Worker* worker = find_worker(peer)) worker->last_heard = running_time();
     if (!envelope.empty()) {
         counters_.add(Counter::malformed_frames);

@@ -260,9 +260,10 @@ private:
     TimePoint now_;
     Duration stalled_{};  ///< time in which this did not run: nobody's silence
     bool draining_ = false;
-    bool trimming_ = false;  ///< Timer::trim is set
-    bool freed_ = false;     ///< since the trimming began
-    bool trimmed_ = false;   ///< for take_trimmed()
+    bool trimming_ = false;      ///< Timer::trim is set
+    bool freed_ = false;         ///< since the trimming began
+    bool large_passed_ = false;  ///< a large body came since it was last asked
+    bool trimmed_ = false;       ///< for take_trimmed()
 
     Deadlines deadlines_;
     Outbox to_clients_;

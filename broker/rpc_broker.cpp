@@ -10,6 +10,7 @@
 
 #include "common/program/flags.hpp"
 #include "common/program/log.hpp"
+#include "common/program/memory.hpp"
 #include "common/program/signals.hpp"
 #include "common/program/systemd.hpp"
 
@@ -96,6 +97,7 @@ void serve(Broker& broker, StopSignal& signal) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    keep_freed_memory();
     Wanted wanted;
     Flags flags{
         "rpc-broker", "Passes calls of clients on to the workers that registered their methods.",

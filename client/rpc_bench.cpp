@@ -11,6 +11,7 @@
 #include "client/rpc_bench_options.hpp"
 #include "client/rpc_bench_progress.hpp"
 #include "client/rpc_bench_report.hpp"
+#include "common/program/memory.hpp"
 #include "common/program/signals.hpp"
 
 namespace rpcbroker::bench {
@@ -95,6 +96,7 @@ int run(BenchOptions options) {
 }  // namespace rpcbroker::bench
 
 int main(int argc, char** argv) try {
+    rpcbroker::keep_freed_memory();
     auto parsed = rpcbroker::bench::parse_rpc_bench(argc, argv);
     if (const int* status = std::get_if<int>(&parsed)) return *status;
     return rpcbroker::bench::run(std::move(std::get<rpcbroker::bench::BenchOptions>(parsed)));

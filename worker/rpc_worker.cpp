@@ -8,6 +8,7 @@
 
 #include "common/program/flags.hpp"
 #include "common/program/log.hpp"
+#include "common/program/memory.hpp"
 #include "common/program/signals.hpp"
 #include "common/program/systemd.hpp"
 #include "worker/echo_util.hpp"
@@ -134,6 +135,7 @@ int run(const Settings& settings) {
 }  // namespace rpcbroker
 
 int main(int argc, char** argv) try {
+    rpcbroker::keep_freed_memory();
     rpcbroker::Settings settings;
     if (const auto status = rpcbroker::parse(settings, argc, argv)) return *status;
     return rpcbroker::run(settings);

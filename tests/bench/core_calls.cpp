@@ -287,10 +287,10 @@ struct Known {
 int check_allocations() {
     constexpr std::array<Known, 6> all{{{"broker", 1, 0},
                                         {"broker", 64, 0},
-                                         {"worker", 1, 0},
-                                         {"worker", 64, 0},
-                                         {"client", 1, 0},
-                                         {"client", 64, 0}}};
+                                        {"worker", 1, 0},
+                                        {"worker", 64, 0},
+                                        {"client", 1, 0},
+                                        {"client", 64, 0}}};
     bool more = false;
     for (const Known& known : all) {
         Work work{.batch = known.batch, .calls = 200 * known.batch};

@@ -1,6 +1,7 @@
 // What a load left behind is given back once it is gone.
 #include <catch2/catch.hpp>
 
+#include "tests/broker/pair.hpp"
 #include "tests/support/broker_bench.hpp"
 
 namespace rpcbroker::test {
@@ -50,6 +51,21 @@ TEST_CASE("memory: what a load of now and then needs is kept") {
         bench.passes(800ms);
     }
     bench.load();
+    CHECK_FALSE(bench.core().take_trimmed());
+}
+
+TEST_CASE("memory: what large bodies took is given back a second after the last of them") {
+    Pair bench;
+    const std::string text(BrokerCore::large_body, 'x');
+    for (int round = 0; round < 3; ++round) {
+        bench.client.request(1, "S.m", json::array({text}));
+        bench.worker.answers(bench.worker.call(), 1);
+        bench.passes(800ms);
+        CHECK_FALSE(bench.core().take_trimmed());
+    }
+    bench.passes(1300ms);
+    CHECK(bench.core().take_trimmed());
+    bench.passes(5s);
     CHECK_FALSE(bench.core().take_trimmed());
 }
 
