@@ -63,6 +63,8 @@ void BrokerCore::on_register(PeerId peer, const MessageView& message) {
     const auto registration = read_registration(message.params);
     auto fits = registration ? directory_.fits(*registration) : Result<void>(registration.error());
     if (fits && draining_) fits = Error{Code::unavailable, "the broker is shutting down", By::broker, Ran::no};
+    if (fits)
+        if (auto error = check_right_to_register(peer, *registration)) fits = *std::move(error);
     if (!fits) return refuse_registration(peer, message.msgid, fits.error());
 
     const bool known = find_worker(peer) != nullptr;

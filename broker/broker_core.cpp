@@ -109,12 +109,14 @@ void BrokerCore::on_frontend_closed(PeerId peer, TimePoint now) {
     tick(now);
     counters_.add(Counter::undeliverable_messages, to_clients_.forget(peer));
     if (Client* client = find_client(peer)) drop_client(*client);
+    client_identities_.forget(peer);
 }
 
 void BrokerCore::on_backend_closed(PeerId peer, TimePoint now) {
     tick(now);
     counters_.add(Counter::undeliverable_messages, to_workers_.forget(peer));
     if (Worker* worker = find_worker(peer)) drop_worker(*worker, "its connection closed");
+    worker_identities_.forget(peer);
 }
 
 void BrokerCore::on_time(TimePoint now, bool drained) {
@@ -176,6 +178,7 @@ Client& BrokerCore::client_of(PeerId peer) {
     if (slot) drop_client(*slot);
     slot = std::make_unique<Client>();
     slot->peer = peer;
+    if (needs_keys_) slot->identity = client_identities_.find(peer);
     return *slot;
 }
 

@@ -25,6 +25,8 @@
 #include "broker/call_table.hpp"
 #include "broker/counters.hpp"
 #include "broker/directory.hpp"
+#include "broker/identities.hpp"
+#include "broker/registration.hpp"
 #include "common/body.hpp"
 #include "common/deadlines.hpp"
 #include "common/message.hpp"
@@ -46,7 +48,8 @@ struct Client {
     std::size_t awaited = 0;        ///< of them, those that it waits for: not one-way
     std::uint64_t calls_ended = 0;  ///< with an outcome
     std::uint64_t errors = 0;       ///< of them
-    Method* last_method = nullptr;  ///< most clients call the same one again
+    Method* last_method = nullptr;  ///< most clients call the same one again; it may
+    Identity identity;              ///< null: came by no key
     Call* withheld = nullptr;       ///< its streams whose credit is held back until it reads
     bool congested = false;         ///< it is among those to look at again for that
     /// Its calls by msgid, the latest of equals. Kept from its first rpc.cancel on.
@@ -79,6 +82,12 @@ public:
     /// A body came. `envelope` is opaque and handed back with the answer. A large body may be moved out of `body`.
     void on_frontend(PeerId peer, std::string_view envelope, Body& body, TimePoint now);
     void on_backend(PeerId peer, std::string_view envelope, Body& body, TimePoint now);
+    /// From now on only those may do anything who have an identity, and what its line allows.
+    void require_keys() noexcept { needs_keys_ = true; }
+    /// The key of a connection, before its first body is handed in, or what became of its line since.
+    void set_client_identity(PeerId peer, Identity identity);
+    /// False: it has registered what it may not; cut it off.
+    [[nodiscard]] bool set_worker_identity(PeerId peer, Identity identity);
     /// The connection is gone. What it had sent before was handed in before.
     void on_frontend_closed(PeerId peer, TimePoint now);
     void on_backend_closed(PeerId peer, TimePoint now);
@@ -150,6 +159,12 @@ private:
     Call* client_call(Client& client, std::uint32_t msgid);
     void cancel(Client& client, const MessageView& message);
     void reply_error(PeerId peer, std::string_view envelope, std::optional<std::uint32_t> msgid, const Error& error);
+
+    // rights.cpp: who may do what.
+    [[nodiscard]] static bool may_call(const Client& client, std::string_view method) noexcept;
+    [[nodiscard]] static Error may_not_call(const Client& client, std::string_view method);
+    [[nodiscard]] std::optional<Error> check_right_to_ask(const Client& client, std::string_view method) const;
+    [[nodiscard]] std::optional<Error> check_right_to_register(PeerId peer, const Registration& registration) const;
 
     // overload.cpp: who is let in when not all can be.
     [[nodiscard]] std::optional<Error> check_wait(const Client& client, const Call& call);
@@ -260,6 +275,7 @@ private:
     TimePoint now_;
     Duration stalled_{};  ///< time in which this did not run: nobody's silence
     bool draining_ = false;
+    bool needs_keys_ = false;
     bool trimming_ = false;      ///< Timer::trim is set
     bool freed_ = false;         ///< since the trimming began
     bool large_passed_ = false;  ///< a large body came since it was last asked
@@ -284,6 +300,8 @@ private:
     std::vector<std::unique_ptr<Worker>> workers_;  ///< by slot of the peer
     std::unordered_map<std::uint64_t, Worker*> workers_by_serial_;
     std::vector<PeerId> without_address_;
+    Identities client_identities_;
+    Identities worker_identities_;
     std::uint64_t last_serial_ = 0;
     std::vector<PeerId> congested_;  ///< clients whose streams are withheld, or were until just now
     std::size_t withheld_ = 0;       ///< those streams

@@ -96,6 +96,7 @@ void BrokerCore::reply_error(PeerId peer, std::string_view envelope, std::option
 /// Takes the request in as a call and sends it on its way; or says why not.
 std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope, const MessageView& message,
                                        Body* alone) {
+    if (needs_keys_ && !may_call(client, message.method)) return may_not_call(client, message.method);
     if (auto error = check_request(envelope, message)) return error;
     std::uint64_t pin = 0;
     if (auto error = find_pin(message, pin)) return error;

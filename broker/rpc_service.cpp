@@ -89,7 +89,8 @@ void BrokerCore::on_rpc_request(Client& client, std::string_view envelope, const
     std::string result;
     if (message.bad_option)
         return reply_error(client.peer, envelope, message.msgid, invalid_argument(message.bad_option));
-    const auto error = (this->*found->second)(client, message, result);
+    auto error = check_right_to_ask(client, found->first);
+    if (!error) error = (this->*found->second)(client, message, result);
     if (error) return reply_error(client.peer, envelope, message.msgid, *error);
     append_result(to_clients_.add(client.peer, envelope), message.msgid, result);
     // Its answer is the last that comes alone. A peer that sends an envelope gets no batches and no notifications.
