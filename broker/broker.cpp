@@ -8,12 +8,15 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
 #include <rpcbroker/endpoint.hpp>
 
+#include "broker/admission.hpp"
 #include "broker/broker_core.hpp"
+#include "broker/key_table.hpp"
 #include "common/time.hpp"
 #include "common/transport/context.hpp"
 #include "common/transport/flush.hpp"
@@ -48,12 +51,13 @@ std::string random_id() {
     return id;
 }
 
-Endpoint checked(const std::string& text, bool insecure) {
+Endpoint checked(const std::string& text, bool open) {
     auto endpoint = Endpoint::parse(text, Endpoint::Use::bind).value();
-    if (!insecure && !endpoint.is_local())
-        throw Error(Code::permission_denied, text +
-                                                 ": strangers could reach it; bind to 127.0.0.1 or ipc://, or say "
-                                                 "that it is meant to be open (--insecure)");
+    if (!open && !endpoint.is_local())
+        throw Error(Code::permission_denied,
+                    text +
+                        ": strangers could reach it; ask for keys (--key, --authorized), bind to "
+                        "127.0.0.1 or ipc://, or say that it is meant to be open (--insecure)");
     return endpoint;
 }
 
@@ -61,16 +65,19 @@ Endpoint checked(const std::string& text, bool insecure) {
 
 /// One of the two sockets with what belongs to it.
 struct Side {
-    Side(const transport::Context& context, const transport::RouterOptions& options) : router(context, options) {}
+    Side(broker::Side side, const transport::Context& context, const transport::RouterOptions& options,
+         const broker::KeyTable* keys, BrokerCore& core)
+        : router(context, options), admission(side, keys, router, core) {}
 
     transport::Router router;
+    broker::Admission admission;
     transport::Flush flush;
     std::vector<std::string> endpoints;
     std::set<PeerId> cut;      ///< as they do not read, and not reported closed yet
     std::vector<PeerId> gone;  ///< found gone while sending; reported once what they had sent before was read
 
-    void bind(const std::vector<std::string>& wanted, bool insecure) {
-        for (const auto& text : wanted) endpoints.push_back(router.bind(checked(text, insecure)).value());
+    void bind(const std::vector<std::string>& wanted, bool open) {
+        for (const auto& text : wanted) endpoints.push_back(router.bind(checked(text, open)).value());
     }
 };
 
@@ -78,23 +85,32 @@ struct Broker::State {
     State(BrokerOptions wanted, const transport::Context& context)
         : options(std::move(wanted)),
           core(options.limits, random_id(), Clock::now()),
-          front(context, front_options(options.limits)),
-          back(context, router_options(options.limits)) {
-        front.bind(options.frontends, options.insecure);
-        back.bind(options.backends, options.insecure);
+          keys(options.keys ? std::make_unique<broker::KeyTable>(options.keys->authorized) : nullptr),
+          front(broker::Side::front, context, front_options(), keys.get(), core),
+          back(broker::Side::back, context, router_options(broker::Side::back), keys.get(), core) {
+        if (keys) core.require_keys();
+        const bool open = options.insecure || keys;
+        front.bind(options.frontends, open);
+        back.bind(options.backends, open);
         poller.add(front.router);
         poller.add(back.router);
         poller.add(wakeup);
     }
 
-    static transport::RouterOptions router_options(const BrokerLimits& limits) {
+    transport::RouterOptions router_options(broker::Side side) {
         transport::RouterOptions result;
-        result.max_message = limits.max_message;
+        result.max_message = options.limits.max_message;
+        if (keys)
+            result.keys = {options.keys->own.secret_key, [this, side](auto key, auto address) {
+                               const auto number = keys->admit(side, key, address);
+                               if (number == 0) wakeup.signal();  // it is logged
+                               return number;
+                           }};
         return result;
     }
 
-    static transport::RouterOptions front_options(const BrokerLimits& limits) {
-        auto result = router_options(limits);
+    transport::RouterOptions front_options() {
+        auto result = router_options(broker::Side::front);
         result.stuck = client_may_pause;
         return result;
     }
@@ -107,18 +123,22 @@ struct Broker::State {
     std::size_t send_all();
     void begin_drain(TimePoint now);
     [[nodiscard]] bool finished(TimePoint now);
+    void look_at_keys(TimePoint now);
     void report_events();
+    void report_refused();
     void wait(bool drained, std::size_t blocked, TimePoint now);
 
     BrokerOptions options;
     BrokerCore core;
+    std::unique_ptr<broker::KeyTable> keys;  ///< the routers' threads use it and the wakeup until they are gone
+    transport::Wakeup wakeup;
     Side front;
     Side back;
     transport::Poller poller;
-    transport::Wakeup wakeup;
     transport::Incoming incoming;
     std::function<void(const BrokerEvent&)> on_event;
     std::atomic<bool> stopping{false};
+    std::atomic<bool> keys_changed{false};
     std::optional<TimePoint> drain_end;
     std::optional<TimePoint> flush_end;
 };
@@ -129,6 +149,7 @@ void Broker::State::run() {
         const auto now = Clock::now();
         // Nobody is given up whose word is there already.
         if (const auto next = core.next_deadline(); next && *next <= now) poller.wait(Duration::zero());
+        look_at_keys(now);
         const bool drained = receive_all(now);
         core.on_time(now, drained);
         while (const auto peer = core.next_without_address())
@@ -147,10 +168,14 @@ bool Broker::State::receive(Side& side, bool from_workers, TimePoint now) {
     for (int i = 0; i < bodies_a_turn && side.router.may_have_bodies(); ++i) {
         switch (side.router.receive(incoming)) {
         case transport::Received::nothing: return true;
-        case transport::Received::bad_frames: core.counters().add(Counter::malformed_frames); break;
+        case transport::Received::bad_frames:
+            side.admission.passes(incoming, now);  // it may be the first of its peer
+            core.counters().add(Counter::malformed_frames);
+            break;
         case transport::Received::unauthenticated: core.counters().add(Counter::unauthenticated_messages); break;
         case transport::Received::nameless: core.counters().add(Counter::nameless_messages); break;
         case transport::Received::body:
+            if (!side.admission.passes(incoming, now)) break;
             if (from_workers)
                 core.on_backend(incoming.peer, incoming.envelope, incoming.body, now);
             else
@@ -175,6 +200,7 @@ bool Broker::State::receive_all(TimePoint now) {
 void Broker::State::report_closed(Side& side, bool from_workers, TimePoint now) {
     const auto closed = [&](PeerId peer) {
         side.cut.erase(peer);
+        side.admission.closed(peer);
         if (from_workers)
             core.on_backend_closed(peer, now);
         else
@@ -218,7 +244,28 @@ bool Broker::State::finished(TimePoint now) {
     return true;
 }
 
+/// Before anything of those is read who may have come by a key that is gone.
+void Broker::State::look_at_keys(TimePoint now) {
+    if (!keys || !keys_changed.exchange(false)) return;
+    front.admission.look_again(now);
+    back.admission.look_again(now);
+}
+
+void Broker::State::report_refused() {
+    const auto refused = keys->take_refused();
+    core.counters().add(Counter::peers_refused, refused.count);
+    std::vector<BrokerEvent> events;
+    for (const auto& peer : refused.first)
+        events.push_back(
+            {true, "refused a peer", {{"address", peer.address}, {"why", peer.why}, {"public_key", peer.public_key}}});
+    for (auto* side : {&front, &back})
+        for (auto& event : side->admission.take_events()) events.push_back(std::move(event));
+    for (const auto& event : events)
+        if (on_event) on_event(event);
+}
+
 void Broker::State::report_events() {
+    if (keys) report_refused();
     for (const Notice& notice : core.take_notices())
         if (on_event) on_event({notice.level == Notice::Level::warning, notice.text, notice.fields});
 }
@@ -244,6 +291,13 @@ const std::vector<std::string>& Broker::backends() const noexcept { return state
 const std::string& Broker::id() const noexcept { return state_->core.id(); }
 void Broker::on_event(std::function<void(const BrokerEvent&)> handler) { state_->on_event = std::move(handler); }
 void Broker::run() { state_->run(); }
+
+void Broker::set_authorized(std::vector<AuthorizedKey> authorized) {
+    if (!state_->keys) throw std::logic_error("set_authorized: this broker asks for no keys");
+    state_->keys->replace(std::move(authorized));
+    state_->keys_changed = true;
+    state_->wakeup.signal();
+}
 
 void Broker::stop() noexcept {
     state_->stopping = true;

@@ -34,7 +34,9 @@ enum class Counter : std::uint8_t {
     invalid_responses,       // made INTERNAL, because their error was no error object
     undeliverable_messages,  // the peer was gone
     slow_peers_cut,
-    clients_lost,  // silent for three heartbeats with calls in flight
+    peers_cut_off,  // their key was taken out, or they may not any more what they registered
+    peers_refused,  // came with a key that is not let in
+    clients_lost,   // silent for three heartbeats with calls in flight
     workers_registered,
     workers_lost,  // connection closed or silent, without leave
     workers_left,
@@ -68,6 +70,8 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::
     "invalid_responses",
     "undeliverable_messages",
     "slow_peers_cut",
+    "peers_cut_off",
+    "peers_refused",
     "clients_lost",
     "workers_registered",
     "workers_lost",

@@ -8,6 +8,7 @@
 #include <rpcbroker/broker.hpp>
 #include <rpcbroker/endpoint.hpp>
 
+#include "broker/authorized_file.hpp"
 #include "common/program/flags.hpp"
 #include "common/program/log.hpp"
 #include "common/program/memory.hpp"
@@ -47,6 +48,8 @@ struct Wanted {
     BrokerOptions options;
     std::vector<Endpoint> frontends;
     std::vector<Endpoint> backends;
+    std::string key_file;
+    std::string authorized_file;
 };
 
 void add_flags(Flags& flags, Wanted& wanted) {
@@ -56,6 +59,11 @@ void add_flags(Flags& flags, Wanted& wanted) {
         .add_endpoints("--backend", wanted.backends, Endpoint::Use::bind, default_backend, "where workers connect")
         .add_switch("--insecure", wanted.options.insecure,
                     "bind endpoints that strangers can reach, although nothing checks who they are");
+    flags.group("Keys")
+        .add_text("--key", wanted.key_file, "FILE",
+                  "our secret key (NAME.key, see rpc-keygen); all who connect need one, too")
+        .add_text("--authorized", wanted.authorized_file, "FILE",
+                  "the keys that may connect and what they may do; read again when it changes and on SIGHUP");
     flags.group("Time")
         .add_duration("--heartbeat", limits.heartbeat,
                       "sign of life between the broker and its peers; three missed: lost")
@@ -78,6 +86,31 @@ std::optional<std::string> stranger_can_reach(const std::vector<Endpoint>& endpo
     for (const auto& endpoint : endpoints)
         if (!endpoint.is_local()) return endpoint.text();
     return std::nullopt;
+}
+
+/// What is wrong with the flags for keys, as one line; else the keys are in the options, if there are any.
+std::optional<std::string> read_keys(const Flags& flags, Wanted& wanted) {
+    const bool has_key = flags.given("--key");
+    if (has_key != flags.given("--authorized"))
+        return has_key ? "--key needs --authorized: the file of the keys that may connect"
+                       : "--authorized needs --key: the broker's own secret key, from rpc-keygen";
+    if (!has_key) return std::nullopt;
+    if (wanted.options.insecure) return "--insecure is for a broker without keys; leave it out";
+    auto own = read_secret_key(wanted.key_file);
+    if (!own) return "--key: " + own.error().message();
+    auto authorized = read_authorized(wanted.authorized_file);
+    if (!authorized) return "--authorized: " + authorized.error().message();
+    wanted.options.keys = BrokerKeys{*std::move(own), *std::move(authorized)};
+    return std::nullopt;
+}
+
+/// With a mistake in it the file counts as not there: the keys of before stay.
+void take_authorized(Broker& broker, Result<std::vector<AuthorizedKey>> authorized) {
+    if (!authorized)
+        return log::warn("the authorized file is not taken, the keys of before stay",
+                         {{"why", authorized.error().message()}});
+    log::info("read the authorized file", {{"keys", authorized->size()}});
+    broker.set_authorized(*std::move(authorized));
 }
 
 void serve(Broker& broker, StopSignal& signal) {
@@ -107,12 +140,13 @@ int main(int argc, char** argv) {
         "rpc-broker --frontend 'tcp://*:5555' --insecure   for everyone who reaches this machine"};
     add_flags(flags, wanted);
     if (const auto status = flags.parse(argc, argv)) return *status;
-    if (!wanted.options.insecure)
+    if (const auto problem = read_keys(flags, wanted)) return flags.refuse(*problem);
+    if (!wanted.options.insecure && !wanted.options.keys)
         for (const auto* endpoints : {&wanted.frontends, &wanted.backends})
             if (const auto open = stranger_can_reach(*endpoints))
                 return flags.refuse(*open +
-                                    ": strangers could reach it; bind to 127.0.0.1 or ipc://, or say that it is meant "
-                                    "to be open with --insecure");
+                                    ": strangers could reach it; ask for keys with --key and --authorized, bind to "
+                                    "127.0.0.1 or ipc://, or say that it is meant to be open with --insecure");
     wanted.options.frontends = texts_of(wanted.frontends);
     wanted.options.backends = texts_of(wanted.backends);
 
@@ -120,6 +154,10 @@ int main(int argc, char** argv) {
     try {
         if (wanted.options.insecure) log::warn("--insecure: nothing checks who connects");
         Broker broker{wanted.options};
+        std::optional<AuthorizedFile> file;
+        if (wanted.options.keys)
+            file.emplace(wanted.authorized_file,
+                         [&](auto authorized) { take_authorized(broker, std::move(authorized)); });
         serve(broker, signal);
     } catch (const Error& error) {
         std::cerr << "rpc-broker: " << error.message() << '\n';

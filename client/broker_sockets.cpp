@@ -20,6 +20,7 @@ BrokerSockets::BrokerSockets(const transport::Context& context, const ClientOpti
         throw Error{Code::invalid_argument, "a client needs the endpoint of a broker", By::client, Ran::no};
     transport::DealerOptions dealer_options;
     dealer_options.max_message = options.max_message;
+    dealer_options.keys = options.keys;
     for (const auto& text : options.brokers) {
         const auto endpoint = Endpoint::parse(text, Endpoint::Use::connect).value();
         dealers_.push_back(std::make_unique<transport::Dealer>(context, dealer_options));

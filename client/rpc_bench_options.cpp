@@ -10,6 +10,7 @@
 #include "client/printable.hpp"
 #include "common/message.hpp"
 #include "common/program/flags.hpp"
+#include "common/program/key_flags.hpp"
 #include "common/units.hpp"
 
 namespace rpcbroker::bench {
@@ -58,6 +59,7 @@ constexpr std::uint64_t largest_payload = std::uint64_t{1} << 30;
 /// The command line as it is, before it is checked as a whole. Numbers hold what --help shows.
 struct CommandLine {
     std::vector<Endpoint> brokers;
+    KeyFlags keys{"--key-file"};
     std::chrono::milliseconds timeout{std::chrono::seconds{10}};
     std::string method;
     std::vector<std::string> arguments;
@@ -116,6 +118,7 @@ void add_where(Flags& flags, CommandLine& line) {
     flags.group("Where");
     flags.add_endpoints("--broker", line.brokers, Endpoint::Use::connect, default_frontend,
                         "the broker's frontend; of several, each connection uses all");
+    line.keys.add(flags);
     flags.add_duration("--connect-timeout", line.options.run.connect_timeout, "for a broker to answer at all");
     flags.add_switch("--self", line.options.self, "start a broker and workers of the same build instead, and end them");
     flags.add_number("--workers", line.workers, "with --self: how many rpc-worker", 1, 1024);
@@ -213,6 +216,7 @@ std::variant<BenchOptions, int> parse_rpc_bench(int argc, const char* const* arg
     add_call_and_output(flags, line);
     if (const auto status = flags.parse(argc, argv)) return *status;
     if (const auto problem = conflict(flags, line)) return flags.refuse(*problem);
+    if (const auto problem = line.keys.read(flags, line.options.run.keys)) return flags.refuse(*problem);
     if (!line.method.empty()) {
         auto params = flags.given("--json") ? pack_json_parameters(line.json, std::cin)
                                             : pack_arguments(line.arguments, std::cin);

@@ -56,7 +56,7 @@ using Clients = std::vector<std::unique_ptr<Client>>;
 Clients make_clients(const Round& round, const RunOptions& options) {
     Clients clients;
     for (std::uint64_t i = 0; i < round.connections; ++i) {
-        ClientOptions one{.brokers = options.brokers, .name = "rpc-bench"};
+        ClientOptions one{.brokers = options.brokers, .name = "rpc-bench", .keys = options.keys};
         one.max_calls = std::max<std::size_t>(one.max_calls, round.most_in_flight() + 1);
         clients.push_back(std::make_unique<Client>(std::move(one)));
     }

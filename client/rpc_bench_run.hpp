@@ -25,6 +25,7 @@ struct Watched {
 
 struct RunOptions {
     std::vector<std::string> brokers{};
+    std::optional<PeerKeys> keys{};
     CallOptions call{};
     std::chrono::milliseconds connect_timeout{std::chrono::seconds{1}};
     std::chrono::microseconds warm_up{0};

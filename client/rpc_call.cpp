@@ -42,7 +42,7 @@ int explain(Client& client, const RpcCallOptions& options) {
 
 int run(const RpcCallOptions& options) {
     const StopSignal signal;
-    Client client{ClientOptions{.brokers = options.brokers, .name = "rpc-call"}};
+    Client client{ClientOptions{.brokers = options.brokers, .name = "rpc-call", .keys = options.keys}};
     const StopThread stop{signal, [&] { client.close(); }};
     RpcCaller caller{client, options, [&] { return signal.received() != 0; }, std::cout, std::cerr};
     const int status = asks(options) ? explain(client, options) : caller.run();

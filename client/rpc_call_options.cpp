@@ -10,6 +10,7 @@
 #include "client/printable.hpp"
 #include "common/message.hpp"
 #include "common/program/flags.hpp"
+#include "common/program/key_flags.hpp"
 
 namespace rpcbroker {
 
@@ -49,6 +50,7 @@ struct CommandLine {
     bool idempotent = false;
     unsigned attempts = 1;
     std::string key;
+    KeyFlags keys{"--key-file"};  // --key is the affinity
     RpcCallOptions options;
 };
 
@@ -63,6 +65,7 @@ void add_where_and_what(Flags& flags, CommandLine& line) {
     flags.group("Where");
     flags.add_endpoints("--broker", line.brokers, Endpoint::Use::connect, default_frontend,
                         "the broker's frontend; of several, one that answers");
+    line.keys.add(flags);
     flags.add_duration("--timeout", line.timeout, "for the whole call; it never waits longer, answer or not");
     flags.group("Parameters");
     flags.add_switch("--string", line.strings, "take every ARG as a string, as it stands");
@@ -145,6 +148,7 @@ std::variant<RpcCallOptions, int> parse_rpc_call(int argc, const char* const* ar
     add_how(flags, line);
     if (const auto status = flags.parse(argc, argv)) return *status;
     if (const auto problem = conflict(flags, line)) return flags.refuse(*problem);
+    if (const auto problem = line.keys.read(flags, line.options.keys)) return flags.refuse(*problem);
     auto params = packed_parameters(flags, line);
     if (!params) return flags.refuse(params.error().message());
     auto options = finished(flags, std::move(line));

@@ -16,6 +16,7 @@ namespace rpcbroker {
 
 struct RpcCallOptions {
     std::vector<std::string> brokers;
+    std::optional<PeerKeys> keys;
     CallOptions call;
     std::string method;
     std::string params;  ///< packed

@@ -139,7 +139,7 @@ int run_once(const RpcTopOptions& options, TopSampler& sampler, const StopSignal
 
 int run(const RpcTopOptions& options) {
     const StopSignal signal;
-    TopSampler sampler{options.brokers, options.timeout};
+    TopSampler sampler{options.brokers, options.keys, options.timeout};
     if (options.once) return run_once(options, sampler, signal);
     Live{sampler, signal, options.state}.run();
     return 0;

@@ -6,6 +6,7 @@
 
 #include "client/printable.hpp"
 #include "common/program/flags.hpp"
+#include "common/program/key_flags.hpp"
 #include "common/units.hpp"
 
 namespace rpcbroker {
@@ -31,6 +32,7 @@ Columns for --sort, by view:
 )";
 
 struct CommandLine {
+    KeyFlags keys{"--key-file"};
     std::vector<Endpoint> brokers;
     std::chrono::milliseconds interval{std::chrono::seconds{1}};
     std::string view{name_of(View::services)};
@@ -57,6 +59,7 @@ void add_flags(Flags& flags, CommandLine& line) {
     flags.group("Where");
     flags.add_endpoints("--broker", line.brokers, Endpoint::Use::connect, default_frontend,
                         "the broker's frontend; of several, one that answers");
+    line.keys.add(flags);
     flags.add_duration("--timeout", line.options.timeout, "for the broker to answer");
     flags.group("What is shown");
     flags.add_choice("--view", line.view, {view_names.begin(), view_names.end()}, "what to show first");
@@ -85,6 +88,7 @@ std::variant<RpcTopOptions, int> parse_rpc_top(int argc, const char* const* argv
     Flags flags{"rpc-top", description, examples + columns_help()};
     add_flags(flags, line);
     if (const auto status = flags.parse(argc, argv)) return *status;
+    if (const auto problem = line.keys.read(flags, line.options.keys)) return flags.refuse(*problem);
     const auto view = view_named(line.view).value();
     if (const auto problem = problem_with(line, view)) return flags.refuse(*problem);
     auto options = std::move(line.options);

@@ -6,12 +6,15 @@
 #include <variant>
 #include <vector>
 
+#include <rpcbroker/keys.hpp>
+
 #include "client/top_state.hpp"
 
 namespace rpcbroker {
 
 struct RpcTopOptions {
     std::vector<std::string> brokers;
+    std::optional<PeerKeys> keys;
     std::chrono::milliseconds timeout{std::chrono::seconds{3}};
     bool once = false;
     bool json = false;

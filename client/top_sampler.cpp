@@ -17,10 +17,11 @@ Result<Snapshot> read(Result<RawReply> services, Result<RawReply> workers, Resul
 
 }  // namespace
 
-TopSampler::TopSampler(std::vector<std::string> brokers, std::chrono::milliseconds timeout) {
+TopSampler::TopSampler(std::vector<std::string> brokers, const std::optional<PeerKeys>& keys,
+                       std::chrono::milliseconds timeout) {
     for (auto& endpoint : brokers) {
-        auto client =
-            std::make_unique<Client>(ClientOptions{.brokers = {endpoint}, .name = "rpc-top", .timeout = timeout});
+        auto client = std::make_unique<Client>(
+            ClientOptions{.brokers = {endpoint}, .name = "rpc-top", .timeout = timeout, .keys = keys});
         brokers_.push_back({std::move(endpoint), std::move(client)});
     }
 }

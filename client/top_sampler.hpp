@@ -19,7 +19,8 @@ namespace rpcbroker {
 class TopSampler {
 public:
     /// Each sample has `timeout` to be answered. Throws Error (INVALID_ARGUMENT) for what is no endpoint.
-    TopSampler(std::vector<std::string> brokers, std::chrono::milliseconds timeout);
+    TopSampler(std::vector<std::string> brokers, const std::optional<PeerKeys>& keys,
+               std::chrono::milliseconds timeout);
 
     /// Begins a sample. None must be under way.
     void ask();

@@ -13,16 +13,18 @@ constexpr int bodies_a_turn = 64;
 constexpr Duration flush_patience = 1s;
 
 /// Whatever limit the broker has, it keeps it: a worker that had a smaller one would lose its connection.
-transport::DealerOptions dealer_options() {
+transport::DealerOptions dealer_options(const std::optional<PeerKeys>& keys) {
     transport::DealerOptions options;
     options.max_message = std::size_t{1} << 40;
+    options.keys = keys;
     return options;
 }
 
 }  // namespace
 
-Link::Link(const transport::Context& context, const Endpoint& endpoint, SessionOptions options, TimePoint now)
-    : endpoint_(endpoint.text()), dealer_(context, dealer_options()), session_(std::move(options), now) {
+Link::Link(const transport::Context& context, const Endpoint& endpoint, const std::optional<PeerKeys>& keys,
+           SessionOptions options, TimePoint now)
+    : endpoint_(endpoint.text()), dealer_(context, dealer_options(keys)), session_(std::move(options), now) {
     dealer_.connect(endpoint).value();
 }
 

@@ -16,7 +16,8 @@ namespace rpcbroker {
 /// Not thread-safe. Begins to connect at once; throws Error where the system cannot.
 class Link {
 public:
-    Link(const transport::Context& context, const Endpoint& endpoint, SessionOptions options, TimePoint now);
+    Link(const transport::Context& context, const Endpoint& endpoint, const std::optional<PeerKeys>& keys,
+         SessionOptions options, TimePoint now);
 
     enum class Bodies : bool { one, all };
 

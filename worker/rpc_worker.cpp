@@ -7,6 +7,7 @@
 #include <rpcbroker/worker.hpp>
 
 #include "common/program/flags.hpp"
+#include "common/program/key_flags.hpp"
 #include "common/program/log.hpp"
 #include "common/program/memory.hpp"
 #include "common/program/signals.hpp"
@@ -23,6 +24,7 @@ struct Settings {
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
     std::optional<std::uint32_t> capacity;
     std::string name;
+    std::optional<PeerKeys> keys;
 };
 
 std::optional<std::string> take_capacity(const std::string& text, std::optional<std::uint32_t>& capacity) {
@@ -46,6 +48,8 @@ std::optional<int> parse(Settings& settings, int argc, char** argv) {
     flags.add_endpoints("--broker", settings.brokers, Endpoint::Use::connect, default_backend,
                         "backend of a broker; registers at every one that is given");
     flags.add_text("--name", settings.name, "NAME", "shown by rpc-call rpc.workers; host name and process id if empty");
+    KeyFlags keys{"--key"};
+    keys.add(flags);
     flags.group("Work");
     flags.add_number("--processes", settings.processes, "processes; one that crashes is started again", 1, 1024);
     flags.add_number("--threads", settings.threads, "calls that run at once, in each process", 1, 1024);
@@ -53,7 +57,9 @@ std::optional<int> parse(Settings& settings, int argc, char** argv) {
         "--capacity", "auto|N", "auto",
         [&settings](const std::string& text) { return take_capacity(text, settings.capacity); },
         "calls that a process holds, running or waiting");
-    return flags.parse(argc, argv);
+    if (const auto status = flags.parse(argc, argv)) return status;
+    if (const auto problem = keys.read(flags, settings.keys)) return flags.refuse(*problem);
+    return std::nullopt;
 }
 
 void log_event(const WorkerEvent& event) {
@@ -90,6 +96,7 @@ void log_call(const CallReport& report) {
 int serve(const Settings& settings, const StopSignal& stop, const std::function<void(const std::string&)>& ready) {
     WorkerOptions options{
         .brokers = {}, .name = settings.name, .threads = settings.threads, .capacity = settings.capacity};
+    options.keys = settings.keys;
     for (const auto& endpoint : settings.brokers) options.brokers.push_back(endpoint.text());
     Worker* serving = nullptr;
     options.on_event = [&, was_ready = false](const WorkerEvent& event) mutable {

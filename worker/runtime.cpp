@@ -57,7 +57,7 @@ void Runtime::connect() {
                                  std::make_shared<SharedCapacity>(options_.threads, options_.capacity)};
     poller_.add(wakeup_);
     for (const auto& endpoint : options_.brokers) {
-        links_.push_back(std::make_unique<Link>(context_, endpoint, session, now));
+        links_.push_back(std::make_unique<Link>(context_, endpoint, options_.keys, session, now));
         poller_.add(links_.back()->dealer());
     }
 }

@@ -42,6 +42,7 @@ struct RuntimeOptions {
     std::optional<std::uint32_t> capacity;
     std::function<void(const WorkerEvent&)> on_event;
     std::function<void(const CallReport&)> on_call;
+    std::optional<PeerKeys> keys;
 };
 
 class Runtime {

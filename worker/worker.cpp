@@ -30,8 +30,8 @@ RuntimeOptions checked(WorkerOptions options) {
     if (options.threads == 0) throw std::invalid_argument("a worker needs at least one thread");
     if (options.capacity == 0U) throw std::invalid_argument("a worker needs a capacity of at least 1");
     if (options.name.empty()) options.name = default_name();
-    return {parse_endpoints(options.brokers), std::move(options.name),   options.threads, options.capacity,
-            std::move(options.on_event),      std::move(options.on_call)};
+    return {parse_endpoints(options.brokers), std::move(options.name),    options.threads,        options.capacity,
+            std::move(options.on_event),      std::move(options.on_call), std::move(options.keys)};
 }
 
 }  // namespace

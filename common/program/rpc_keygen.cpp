@@ -72,9 +72,18 @@ void write_pair(const std::string& path, std::string_view name, const KeyPair& p
     shared.keep();
 }
 
-void say(const std::string& path) {
-    std::cout << path << ".key  the secret key: stays where it is used, readable by its owner alone\n"
-              << path << ".pub  the public key: for whoever is to know it\n";
+/// What there is now, and what to do with it.
+void say(const std::string& path, const std::string& name, const KeyPair& pair) {
+    std::cout
+        << path << ".key  the secret key: stays where it is used, readable by its owner alone\n"
+        << path << ".pub  the public key: for whoever is to know it\n\n"
+        << "For a broker:  rpc-broker --key " << path << ".key --authorized FILE\n"
+        << "For a peer, one of these lines in the authorized file of its broker, with what it may call or register:\n"
+        << "    " << name << " client " << pair.public_key << " EchoUtil.*\n"
+        << "    " << name << " worker " << pair.public_key << " EchoUtil.*\n"
+        << "then, with the public key of the broker:\n"
+        << "    rpc-call --key-file " << path << ".key --broker-key BROKER.pub EchoUtil.CountString \"this is test\"\n"
+        << "    rpc-worker --key " << path << ".key --broker-key BROKER.pub\n";
 }
 
 }  // namespace
@@ -91,11 +100,12 @@ int main(int argc, char** argv) {
         return flags.refuse("NAME: a key is called by up to " + std::to_string(max_key_name) +
                             " of a-z A-Z 0-9 . _ @ -, beginning with a letter or digit, as in worker-1");
     try {
-        write_pair(path, name, make_key_pair());
+        const auto pair = make_key_pair();
+        write_pair(path, name, pair);
+        say(path, name, pair);
     } catch (const Error& error) {
         std::cerr << "rpc-keygen: " << error.message() << '\n';
         return cannot_write;
     }
-    say(path);
     return 0;
 }

@@ -45,16 +45,9 @@ std::string octal(mode_t mode) {
     return text;
 }
 
-// Of the file that was opened, not of what stands at the path by now.
-Result<void> check_file(int descriptor, const std::string& path, KeyKind kind) {
-    struct stat status {};
-    if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
-        return Error(Code::invalid_argument, path + ": this is no file");
-    if (kind == KeyKind::secret && (status.st_mode & others) != 0)
-        return Error(Code::permission_denied, path + ": others than its owner may use this secret key (mode " +
-                                                  octal(status.st_mode) + "); chmod 600 " + path +
-                                                  ", and make a new key if somebody may have read it");
-    return {};
+Error not_secret(const std::string& path, mode_t mode) {
+    return {Code::permission_denied, path + ": others than its owner may use this secret key (mode " + octal(mode) +
+                                         "); chmod 600 " + path + ", and make a new key if somebody may have read it"};
 }
 
 Result<std::string> read_text(int descriptor, const std::string& path) {
@@ -75,11 +68,14 @@ Result<std::string> read_text(int descriptor, const std::string& path) {
 Result<std::string> read_key(const std::string& path, KeyKind kind) {
     const Descriptor file(path);
     if (file.number() < 0) return Error(Code::not_found, path + ": " + std::strerror(errno));
-    if (auto checked = check_file(file.number(), path, kind); !checked) return std::move(checked).error();
+    struct stat status {};
+    if (::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode))
+        return Error(Code::invalid_argument, path + ": this is no file");
     auto text = read_text(file.number(), path);
     if (!text) return text;
     auto key = parse_key_file(*text, kind);
     if (!key) return Error(key.error().code(), path + ": " + key.error().message());
+    if (kind == KeyKind::secret && (status.st_mode & others) != 0) return not_secret(path, status.st_mode);
     return key;
 }
 

@@ -47,7 +47,7 @@ class KeygenTest(unittest.TestCase):
     def test_it_shows_no_secret(self):
         made = keygen(self.directory / "alice")
         self.assertNotIn(key_in(self.directory / "alice.key").decode(), made.stdout + made.stderr)
-        self.assertIn("alice.key", made.stdout)
+        self.assertIn(f"alice client {key_in(self.directory / 'alice.pub').decode()} ", made.stdout)
 
     def test_it_overwrites_nothing_and_leaves_nothing_half_done(self):
         for there in "alice.key", "alice.pub":

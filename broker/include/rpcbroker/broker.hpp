@@ -30,7 +30,7 @@ struct BrokerEvent {
 class Broker {
 public:
     /// Binds every endpoint. Throws Error: INVALID_ARGUMENT for an endpoint that is none, PERMISSION_DENIED for one that
-    /// strangers can reach unless `options.insecure`, UNAVAILABLE for one that cannot be bound.
+    /// strangers can reach unless `options.insecure` or with keys, UNAVAILABLE for one that cannot be bound.
     explicit Broker(BrokerOptions options);
     /// With a context of its own instead of the one that all brokers, workers and clients of a process share.
     Broker(BrokerOptions options, const transport::Context& context);
@@ -47,6 +47,10 @@ public:
 
     /// Called from run(), in order; it is to return quickly. To be set before run().
     void on_event(std::function<void(const BrokerEvent&)> handler);
+
+    /// The keys that may come in from now on, of a broker that has keys. Who came by one that is not among them is cut off, and
+    /// their calls are cancelled. From any thread, before or during run().
+    void set_authorized(std::vector<AuthorizedKey> authorized);
 
     /// Serves until stop(); once. Then in order: clients are told to go elsewhere, new calls are refused, those accepted may
     /// end for up to `drain_timeout`, the rest is answered UNAVAILABLE, and what was sent gets up to a second to leave.

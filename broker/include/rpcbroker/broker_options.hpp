@@ -3,8 +3,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <rpcbroker/authorized.hpp>
+#include <rpcbroker/keys.hpp>
 
 namespace rpcbroker {
 
@@ -25,6 +29,12 @@ struct BrokerLimits {
     std::size_t max_methods = 100'000;
 };
 
+/// With keys, nobody comes in who has none, and everybody may do what the line of their key allows; not for inproc.
+struct BrokerKeys {
+    KeyPair own;                            ///< see read_secret_key
+    std::vector<AuthorizedKey> authorized;  ///< see parse_authorized
+};
+
 struct BrokerOptions {
     /// At least one each; see Endpoint for what can be bound.
     std::vector<std::string> frontends{"tcp://127.0.0.1:5555"};
@@ -32,6 +42,7 @@ struct BrokerOptions {
     BrokerLimits limits{};
     std::chrono::milliseconds drain_timeout{10'000};  ///< how long calls in flight may take after stop()
     bool insecure = false;                            ///< binds what strangers can reach, although nothing checks keys
+    std::optional<BrokerKeys> keys{};
 };
 
 }  // namespace rpcbroker

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <rpcbroker/endpoint.hpp>
+#include <rpcbroker/keys.hpp>
 
 namespace rpcbroker {
 
@@ -50,6 +51,8 @@ struct ClientOptions {
     std::size_t max_message = std::size_t{64} << 20;
     /// For calls that say nothing else. The request of a call that may be tried again is held until it ends.
     RetryPolicy retry{};
+    /// For brokers with keys: all of them have the same one. Not for inproc.
+    std::optional<PeerKeys> keys{};
 };
 
 /// How one call is made: docs/PROTOCOL.md, "Options". Texts are UTF-8.

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include <rpcbroker/endpoint.hpp>
+#include <rpcbroker/keys.hpp>
 #include <rpcbroker/service.hpp>
 
 namespace rpcbroker {
@@ -74,6 +75,8 @@ struct WorkerOptions {
     /// Called after each call from the thread that ran its handler, so from several at once, and before its response is
     /// sent. What it throws ends run() in the same way. Costs nothing where it is not set.
     std::function<void(const CallReport&)> on_call = {};
+    /// For brokers with keys: all of them have the same one. Not for inproc.
+    std::optional<PeerKeys> keys = std::nullopt;
 };
 
 class Worker {
