@@ -2,6 +2,7 @@
 //
 //     core_calls broker|worker|client BATCH CALLS
 //     core_calls allocations      fails where a core in steady state allocates more often than is known of it
+//     core_calls broker 1 CALLS WORKERS    so many workers are registered
 //     core_calls versions         what it was built from, as JSON
 //
 // Every body holds BATCH calls of EchoUtil.CountString "this is test", as the project's client writes them. What is counted
@@ -39,6 +40,7 @@ constexpr Duration step = std::chrono::microseconds{50};
 struct Work {
     std::uint32_t batch = 1;
     std::uint32_t calls = 1;
+    std::uint32_t workers = 1;  ///< of the broker
     TimePoint now{std::chrono::hours{1}};
     std::uint32_t turn = 0;
     std::uint64_t allocated = 0;  ///< by the core in the second half of the turns, when it has seen all there is
@@ -103,12 +105,17 @@ void take(Outbox& outbox, PeerId peer, std::string& out) {
 
 // ---- broker
 
-[[gnu::noinline]] void measured_broker_requests(broker::BrokerCore& core, PeerId client, PeerId worker, Body& body,
-                                                TimePoint now, std::string& out) {
+/// Returns the last worker that was sent something.
+[[gnu::noinline]] PeerId measured_broker_requests(broker::BrokerCore& core, PeerId client, Body& body, TimePoint now,
+                                                  std::string& out) {
     core.on_frontend(client, {}, body, now);
     core.on_time(now);
-    core.to_workers().dirty();
-    take(core.to_workers(), worker, out);
+    PeerId sent_to;
+    for (const PeerId worker : core.to_workers().dirty()) {
+        take(core.to_workers(), worker, out);
+        sent_to = worker;
+    }
+    return sent_to;
 }
 
 [[gnu::noinline]] void measured_broker_responses(broker::BrokerCore& core, PeerId client, PeerId worker, Body& body,
@@ -144,13 +151,14 @@ std::string hello() {
 void run_broker(Work& work) {
     broker::BrokerCore core({}, "broker", work.now);
     const PeerId client{1, 1};
-    const PeerId worker{1, 1};
     std::string out;
-    Body greeting{registration()};
-    core.on_backend(worker, {}, greeting, work.now);
+    for (std::uint32_t slot = 1; slot <= work.workers; ++slot) {
+        Body greeting{registration()};
+        core.on_backend({slot, 1}, {}, greeting, work.now);
+    }
     Body hello_body{hello()};
     core.on_frontend(client, {}, hello_body, work.now);
-    take(core.to_workers(), worker, out);
+    for (const PeerId worker : core.to_workers().dirty()) take(core.to_workers(), worker, out);
     take(core.to_clients(), client, out);
     const std::string asked = requests(work.batch);
     std::string answers;
@@ -158,7 +166,8 @@ void run_broker(Work& work) {
         out.clear();
         answers.clear();
         Body body{asked};
-        work.count([&] { measured_broker_requests(core, client, worker, body, work.now, out); });
+        PeerId worker;
+        work.count([&] { worker = measured_broker_requests(core, client, body, work.now, out); });
         append_answers(answers, out);
         out.clear();
         Body responses{answers};
@@ -311,10 +320,16 @@ void print_versions() {
 int run(const std::vector<std::string>& words) {
     if (words.size() == 1 && words[0] == "allocations") return check_allocations();
     if (words.size() == 1 && words[0] == "versions") return print_versions(), 0;
-    if (words.size() != 3) fail("usage: core_calls broker|worker|client BATCH CALLS, core_calls allocations|versions");
+    const bool of_workers = words.size() == 4 && words[0] == "broker" && words[1] == "1";
+    if (words.size() != 3 && !of_workers)
+        fail(
+            "usage: core_calls broker|worker|client BATCH CALLS, core_calls broker 1 CALLS WORKERS, "
+            "core_calls allocations|versions");
+    const auto number = [&](std::size_t word) { return static_cast<std::uint32_t>(std::stoul(words[word])); };
     Work work;
-    work.batch = static_cast<std::uint32_t>(std::stoul(words[1]));
-    work.calls = static_cast<std::uint32_t>(std::stoul(words[2]));
+    work.batch = number(1);
+    work.calls = number(2);
+    if (of_workers) work.workers = number(3);
     run_core(words[0], work);
     return 0;
 }

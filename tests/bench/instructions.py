@@ -24,16 +24,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMITTED = pathlib.Path(__file__).with_name("instructions.json")
 CORES = ("broker", "worker", "client")
 BATCHES = ("1", "64")
+WORKERS = ("2", "16", "256", "4096")  # that a broker has; each body holds one call
 CALLS = 6400
 ALLOWED = 0.02
+WORKERS_ALLOWED = 0.2  # between the cheapest and the dearest number of workers
 DECISIVE = ("compiler", "flags")  # figures are compared where these are the same
 # The C library's routines are those of any x86-64, whichever the machine at hand would choose.
 ENVIRONMENT = {**os.environ, "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ERMS"}
 
 
-def callgrind(program, core, batch, calls, out):
+def callgrind(program, core, batch, calls, out, *more):
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--collect-atstart=no",
-               "--toggle-collect=*measured_*", program, core, batch, str(calls)]
+               "--toggle-collect=*measured_*", program, core, batch, str(calls), *more]
     run = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
     found = re.search(r"Collected : (\d+)", run.stderr)
     if run.returncode or not found:
@@ -41,11 +43,11 @@ def callgrind(program, core, batch, calls, out):
     return int(found.group(1))
 
 
-def per_call(program, core, batch):
+def per_call(program, core, batch, *more):
     """What each further call costs, when the first ones have warmed everything up."""
     with tempfile.NamedTemporaryFile() as out:
-        once = callgrind(program, core, batch, CALLS, out.name)
-        twice = callgrind(program, core, batch, 2 * CALLS, out.name)
+        once = callgrind(program, core, batch, CALLS, out.name, *more)
+        twice = callgrind(program, core, batch, 2 * CALLS, out.name, *more)
     return round((twice - once) / CALLS)
 
 
@@ -55,8 +57,10 @@ def measure(program):
     wanted = [(core, batch) for core in CORES for batch in BATCHES]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         counted = dict(zip(wanted, pool.map(lambda each: per_call(program, *each), wanted)))
+        by_workers = dict(zip(WORKERS, pool.map(lambda workers: per_call(program, "broker", "1", workers), WORKERS)))
     figures = {core: {batch: counted[core, batch] for batch in BATCHES} for core in CORES}
-    return {"made of": {**made_of, "valgrind": valgrind}, "instructions per call": figures}
+    return {"made of": {**made_of, "valgrind": valgrind}, "instructions per call": figures,
+            "instructions per call by workers": by_workers}
 
 
 def pairs(measured, committed):
@@ -72,6 +76,23 @@ def table(measured, committed):
     for core, batch, now, before, change in pairs(measured, committed):
         off = "" if abs(change) <= ALLOWED else "  <-- slower" if change > 0 else "  <-- faster"
         yield f"{core:8}{batch:>13}{now:>21,}{before:>19,}{change:>+9.1%}{off}"
+
+
+def workers_table(measured):
+    by_workers = measured["instructions per call by workers"]
+    least = min(by_workers.values())
+    yield f"{'workers':>8}{'instructions a call':>21}{'to the least':>14}"
+    for workers in WORKERS:
+        yield f"{int(workers):>8,}{by_workers[workers]:>21,}{by_workers[workers] / least - 1:>+14.1%}"
+
+
+def workers_verdict(measured):
+    """As verdict(), of what a call costs the broker with few workers and with many."""
+    by_workers = measured["instructions per call by workers"].values()
+    spread = max(by_workers) / min(by_workers) - 1
+    if spread <= WORKERS_ALLOWED:
+        return [f"with {WORKERS[0]} to {WORKERS[-1]} workers a call costs the broker the same, within {WORKERS_ALLOWED:.0%}"], 0
+    return [f"what a call costs the broker differs by {spread:.0%} with the number of workers"], 1
 
 
 def differences(measured, committed):
@@ -114,14 +135,15 @@ def main():
         return profile(options.program, *options.profile)
     measured = measure(options.program)
     committed = json.loads(COMMITTED.read_text()) if COMMITTED.exists() else measured
-    print(*table(measured, committed), sep="\n")
+    print(*table(measured, committed), "", *workers_table(measured), sep="\n")
     if options.update:
         COMMITTED.write_text(json.dumps(measured, indent=2) + "\n")
     if not options.check:
         return 0
     said, status = verdict(measured, committed)
-    print(*(f"instructions.py: {line}" for line in said), sep="\n")
-    return status
+    said_of_workers, status_of_workers = workers_verdict(measured)
+    print(*(f"instructions.py: {line}" for line in said + said_of_workers), sep="\n")
+    return max(status, status_of_workers)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,12 @@ class Verdict(unittest.TestCase):
         self.assertEqual([line for line in lines if "<--" in line], [lines[5]])
         self.assertRegex(lines[5], r"client +1 +4,120 +4,000 +\+3.0%  <-- slower")
 
+    def test_many_workers_may_cost_a_fifth_more_than_few(self):
+        for most, status in ((2400, 0), (2401, 1)):
+            by_workers = dict(zip(instructions.WORKERS, (2000, 2100, 2200, most)))
+            _, got = instructions.workers_verdict({"instructions per call by workers": by_workers})
+            self.assertEqual(got, status)
+
 
 if __name__ == "__main__":
     unittest.main()
