@@ -153,7 +153,7 @@ private:
     void describe(Call& call, std::string_view envelope, const MessageView& message) const;
     [[nodiscard]] std::optional<Error> find_pin(const MessageView& message, std::uint64_t& serial);
     Service* find_method(Client& client, const MessageView& message, Method*& method);
-    void keep_request(Call& call, const MessageView& message, Body* alone);
+    static void keep_request(Call& call, const Client& client, const MessageView& message, Body* alone);
     void attach(Call& call, Client& client);
     void detach(Call& call);
     Call* client_call(Client& client, std::uint32_t msgid);

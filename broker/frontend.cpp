@@ -17,23 +17,24 @@ bool is_reserved(std::string_view method) noexcept {
     return method.starts_with("rpc.") && method.find('.', 4) == std::string_view::npos;
 }
 
-/// Whether the request's options say what a worker must not read: what only the broker may say, and more stream items than
-/// it may send ahead.
-bool needs_new_options(const MessageView& message) noexcept {
+/// Whether the request's options are not what a worker is to read: `caller`, which only the broker may write and does for who
+/// came by a key, and more stream items than it may send ahead.
+bool needs_new_options(const MessageView& message, const Client& client) noexcept {
     const OptionsView& options = message.options;
-    if (options.caller) return true;
+    if (options.caller || client.identity) return true;
     return options.stream && (*options.stream > StreamCredit::window || message.type == MessageType::notification);
 }
 
-/// The request's tail, its options as a worker may read them.
-std::string tail_with_new_options(const MessageView& message) {
+/// The request's tail, its options as a worker is to read them. `caller`: the name of the client's key, or empty.
+std::string tail_with_new_options(const MessageView& message, std::string_view caller) {
     const OptionsView& options = message.options;
     const bool streams = options.stream && message.type == MessageType::request;
     std::string out(message.tail.substr(0, message.tail.size() - message.options_map.size()));
     Unpacker in(message.options_map);
     const auto size = in.take_map().value_or(0);
     Packer packer(out);
-    packer.map(size - std::size_t{options.caller.has_value()} - std::size_t{options.stream && !streams});
+    packer.map(size - std::size_t{options.caller.has_value()} - std::size_t{options.stream && !streams} +
+               std::size_t{!caller.empty()});
     for (std::uint32_t i = 0; i < size; ++i) {
         const auto key = in.take_value().value_or(std::string_view());
         const auto value = in.take_value().value_or(std::string_view());
@@ -43,6 +44,7 @@ std::string tail_with_new_options(const MessageView& message) {
         else if (name != "caller" && name != "stream")
             packer.raw(key).raw(value);
     }
+    if (!caller.empty()) packer.string("caller").string(caller);
     return out;
 }
 
@@ -121,7 +123,7 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
         free_call(*call);
         return error;
     }
-    keep_request(*call, message, alone);
+    keep_request(*call, client, message, alone);
     attach(*call, client);
     ++unanswered_;
     counters_.add(Counter::calls_accepted);
@@ -189,11 +191,11 @@ Service* BrokerCore::find_method(Client& client, const MessageView& message, Met
     return service;
 }
 
-void BrokerCore::keep_request(Call& call, const MessageView& message, Body* alone) {
-    call.elements = message.options_map.empty() ? 4 : 5;
+void BrokerCore::keep_request(Call& call, const Client& client, const MessageView& message, Body* alone) {
+    call.elements = message.options_map.empty() && !client.identity ? 4 : 5;
     call.timeout_at = message.options.timeout_at;
-    if (needs_new_options(message)) {
-        const auto tail = tail_with_new_options(message);
+    if (needs_new_options(message, client)) {
+        const auto tail = tail_with_new_options(message, client.identity ? client.identity->name : "");
         const auto options_at = message.tail.size() - message.options_map.size();
         if (call.timeout_at) call.timeout_at = find_timeout(tail, options_at);
         return append_with_tail(call.request, MessageType::request, 0, call.elements, tail);

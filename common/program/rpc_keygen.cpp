@@ -1,14 +1,18 @@
-// rpc-keygen: a new pair of keys, in two files.
+// rpc-keygen: new pairs of keys, in two files each, and their lines in the file of those who may connect.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include <rpcbroker/authorized.hpp>
 #include <rpcbroker/keys.hpp>
 
 #include "common/key_text.hpp"
@@ -63,46 +67,161 @@ private:
     bool kept_ = false;
 };
 
-void write_pair(const std::string& path, std::string_view name, const KeyPair& pair) {
-    NewFile secret{path + ".key", only_owner};
-    NewFile shared{path + ".pub", everybody_reads};
-    secret.write(write_key_file(name, pair.secret_key, KeyKind::secret));
-    shared.write(write_key_file(name, pair.public_key, KeyKind::public_one));
+struct Wanted {
+    std::vector<std::string> names;  ///< as they were given: a path, and perhaps ":" and a role
+    std::string authorized;
+    std::vector<std::string> patterns;
+};
+
+/// One pair, and for whom.
+struct Made {
+    std::string path;
+    std::string name;
+    std::string role;  ///< empty: that of a broker, or not said
+    KeyPair pair;
+};
+
+Made make(const std::string& wanted) {
+    const auto colon = wanted.find(':', wanted.rfind('/') + 1);
+    Made made{wanted.substr(0, colon), {}, {}, make_key_pair()};
+    made.name = made.path.substr(made.path.rfind('/') + 1);
+    if (colon != std::string::npos) made.role = wanted.substr(colon + 1);
+    return made;
+}
+
+void write_pair(const Made& made) {
+    NewFile secret{made.path + ".key", only_owner};
+    NewFile shared{made.path + ".pub", everybody_reads};
+    secret.write(write_key_file(made.name, made.pair.secret_key, KeyKind::secret));
+    shared.write(write_key_file(made.name, made.pair.public_key, KeyKind::public_one));
     secret.keep();
     shared.keep();
 }
 
+// ---- the authorized file
+
+std::string line_of(const Made& made, const std::vector<std::string>& patterns) {
+    std::string line = made.name + " " + made.role + " " + made.pair.public_key;
+    for (const auto& pattern : patterns) line += " " + pattern;
+    return line + "\n";
+}
+
+/// What is to be appended to the file, which is right with it. Throws Error.
+std::string lines_for(const Wanted& wanted, const std::vector<Made>& all) {
+    std::string lines;
+    for (const auto& made : all)
+        if (!made.role.empty()) lines += line_of(made, wanted.patterns);
+    std::ifstream file(wanted.authorized, std::ios::binary);
+    const std::string before{std::istreambuf_iterator<char>(file), {}};
+    if (!before.empty() && before.back() != '\n') lines.insert(0, "\n");
+    if (const auto keys = parse_authorized(before + lines); !keys)
+        throw Error(keys.error().code(), wanted.authorized + ": " + keys.error().message());
+    return lines;
+}
+
+/// In one piece, so that a broker that reads the file meanwhile does not see half of it.
+void append(const std::string& path, std::string_view lines) {
+    const auto fail = [&] { throw Error(Code::unavailable, path + ": " + std::strerror(errno)); };
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, everybody_reads);
+    if (descriptor < 0) fail();
+    const auto written = ::write(descriptor, lines.data(), lines.size());
+    const int error = written < 0 ? errno : ENOSPC;
+    if (::close(descriptor) == 0 && written == static_cast<ssize_t>(lines.size())) return;
+    errno = error;
+    fail();
+}
+
+// ---- what is said
+
 /// What there is now, and what to do with it.
-void say(const std::string& path, const std::string& name, const KeyPair& pair) {
+void say(const Made& made) {
+    std::cout << made.path << ".key  the secret key: stays where it is used, readable by its owner alone\n"
+              << made.path << ".pub  the public key: for whoever is to know it\n\n";
+}
+
+void say_next(const Made& made) {
+    const auto& path = made.path;
     std::cout
-        << path << ".key  the secret key: stays where it is used, readable by its owner alone\n"
-        << path << ".pub  the public key: for whoever is to know it\n\n"
         << "For a broker:  rpc-broker --key " << path << ".key --authorized FILE\n"
         << "For a peer, one of these lines in the authorized file of its broker, with what it may call or register:\n"
-        << "    " << name << " client " << pair.public_key << " EchoUtil.*\n"
-        << "    " << name << " worker " << pair.public_key << " EchoUtil.*\n"
+        << "    " << made.name << " client " << made.pair.public_key << " EchoUtil.*\n"
+        << "    " << made.name << " worker " << made.pair.public_key << " EchoUtil.*\n"
         << "then, with the public key of the broker:\n"
         << "    rpc-call --key-file " << path << ".key --broker-key BROKER.pub EchoUtil.CountString \"this is test\"\n"
         << "    rpc-worker --key " << path << ".key --broker-key BROKER.pub\n";
 }
 
+void say_next(const Wanted& wanted, const std::vector<Made>& all) {
+    std::string broker = "BROKER";
+    for (const auto& made : all)
+        if (made.role.empty()) broker = made.path;
+    std::cout << wanted.authorized << "  has a line for each peer. Next:\n"
+              << "    rpc-broker --key " << broker << ".key --authorized " << wanted.authorized << '\n';
+    for (const auto& made : all) {
+        if (made.role == "worker")
+            std::cout << "    rpc-worker --key " << made.path << ".key --broker-key " << broker << ".pub\n";
+        else if (!made.role.empty())
+            std::cout << "    rpc-call --key-file " << made.path << ".key --broker-key " << broker
+                      << ".pub EchoUtil.CountString \"this is test\"\n";
+    }
+}
+
+// ---- the whole
+
+/// What is wrong with the command line; empty: nothing.
+std::string problem_with(const Wanted& wanted, const std::vector<Made>& all) {
+    bool roles = false;
+    for (const auto& made : all) {
+        if (!is_key_name(made.name))
+            return "NAME: a key is called by up to " + std::to_string(max_key_name) +
+                   " of a-z A-Z 0-9 . _ @ -, beginning with a letter or digit, as in worker-1";
+        if (made.role.empty()) continue;
+        roles = true;
+        if (made.role != "client" && made.role != "worker" && made.role != "admin")
+            return "NAME:ROLE: a role is client, worker or admin";
+        if (made.role != "admin" && wanted.patterns.empty())
+            return "NAME:ROLE: --allow is missing: what it may call, or as a worker register, as in 'EchoUtil.*'";
+    }
+    if (roles == wanted.authorized.empty())
+        return roles ? "NAME:ROLE: --authorized is missing: the file that the broker reads, to which its line is added"
+                     : "--authorized: a line is added for NAME:ROLE, and no role is given";
+    return {};
+}
+
+void write_all(const Wanted& wanted, const std::vector<Made>& all) {
+    const auto lines = wanted.authorized.empty() ? std::string() : lines_for(wanted, all);
+    for (const auto& made : all) {
+        write_pair(made);
+        say(made);
+    }
+    if (lines.empty()) return say_next(all.back());
+    append(wanted.authorized, lines);
+    say_next(wanted, all);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::string path;
-    Flags flags{"rpc-keygen", "Makes a pair of keys: NAME.key, which is secret, and NAME.pub.",
+    Wanted wanted;
+    Flags flags{"rpc-keygen", "Makes pairs of keys: for each NAME, NAME.key, which is secret, and NAME.pub.",
                 "rpc-keygen broker                 broker.key and broker.pub, here\n"
-                "rpc-keygen /etc/rpcbroker/alice   a directory may stand before the name"};
-    flags.add_argument("NAME", path, "of the files; existing ones are not overwritten");
+                "rpc-keygen /etc/rpcbroker/alice   a directory may stand before the name\n"
+                "rpc-keygen broker worker-1:worker alice:client --allow 'EchoUtil.*' --authorized authorized\n"
+                "                                  all that a broker, a worker and a client need"};
+    flags.add_text(
+        "--authorized", wanted.authorized, "FILE",
+        "a broker's list of who may connect: gets a line for each NAME:ROLE, and is made if it is not there");
+    flags.add_texts("--allow", wanted.patterns, "PATTERN",
+                    "what these may call, or workers register: Service.Method, Service.* or *");
+    flags.add_arguments("NAME[:ROLE]", wanted.names,
+                        "of the files, which are not overwritten; client, worker or admin");
     if (const auto status = flags.parse(argc, argv)) return *status;
-    const auto name = path.substr(path.rfind('/') + 1);
-    if (!is_key_name(name))
-        return flags.refuse("NAME: a key is called by up to " + std::to_string(max_key_name) +
-                            " of a-z A-Z 0-9 . _ @ -, beginning with a letter or digit, as in worker-1");
+    if (wanted.names.empty()) return flags.refuse("NAME is missing");
     try {
-        const auto pair = make_key_pair();
-        write_pair(path, name, pair);
-        say(path, name, pair);
+        std::vector<Made> all;
+        for (const auto& name : wanted.names) all.push_back(make(name));
+        if (const auto problem = problem_with(wanted, all); !problem.empty()) return flags.refuse(problem);
+        write_all(wanted, all);
     } catch (const Error& error) {
         std::cerr << "rpc-keygen: " << error.message() << '\n';
         return cannot_write;

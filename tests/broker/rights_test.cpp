@@ -47,6 +47,34 @@ TEST_CASE("a key may call what its line allows, and nothing else") {
     CHECK(client.answer().result == 4);
 }
 
+TEST_CASE("a worker is told who calls, by the name of the key, whatever the client says") {
+    World world;
+    auto& client = world.comes(Role::client, {"S.*"});
+    client.request(1, "S.m");
+    CHECK(world.worker.call().options == json{{"caller", "alice"}});
+    client.notify("S.n");
+    CHECK(world.worker.call().options == json{{"caller", "alice"}});
+
+    std::string body;
+    Packer packer(body);
+    packer.array(5).unsigned_integer(0).fixed_u32(2).string("S.m").array(0).map(3);
+    packer.string("timeout").fixed_u32(1000).string("caller").string("root").string("trace").string("t");
+    client.sends(body);
+    CHECK(world.worker.call().options == json{{"timeout", 1000}, {"trace", "t"}, {"caller", "alice"}});
+}
+
+TEST_CASE("a worker is told who sent a large body, too") {
+    World world;
+    auto& client = world.comes(Role::client, {"S.*"});
+    const std::string large(100'000, 'x');
+    client.request(1, "S.m", json::array({large}));
+    const auto call = world.worker.call();
+    CHECK(call.options == json{{"caller", "alice"}});
+    CHECK(call.params == json::array({large}));
+    world.worker.answers(call, large);
+    CHECK(client.answer().result == large);
+}
+
 TEST_CASE("what may not be called is not told apart from what is not there") {
     World world;
     auto& client = world.comes(Role::client, {"S.m"});

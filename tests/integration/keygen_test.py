@@ -80,6 +80,47 @@ class KeygenTest(unittest.TestCase):
         self.assertEqual(os.listdir(self.directory), [])
         self.assertEqual(keygen(cwd=self.directory).returncode, 2)
 
+    def test_it_adds_a_line_for_each_role(self):
+        file = self.directory / "authorized"
+        file.write_text("# who may come")  # without an end of line
+        made = keygen("broker", "w-1:worker", "alice:client", "ops:admin", "--allow", "EchoUtil.*", "--allow", "A.b",
+                      "--authorized", "authorized", cwd=self.directory)
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        public = {name: key_in(self.directory / f"{name}.pub").decode() for name in ("w-1", "alice", "ops")}
+        self.assertEqual(file.read_text().splitlines(),
+                         ["# who may come"] + [f"{name} {role} {public[name]} EchoUtil.* A.b" for name, role in
+                                               (("w-1", "worker"), ("alice", "client"), ("ops", "admin"))])
+        self.assertTrue((self.directory / "broker.key").exists())
+        self.assertIn("rpc-broker --key broker.key --authorized authorized\n", made.stdout)
+        self.assertIn("rpc-worker --key w-1.key --broker-key broker.pub\n", made.stdout)
+
+    def test_a_file_that_it_makes_is_its_owners_to_write(self):
+        keygen("a:client", "--allow", "*", "--authorized", "authorized", cwd=self.directory,
+               preexec_fn=lambda: os.umask(0))
+        self.assertEqual((self.directory / "authorized").stat().st_mode & 0o7777, 0o644)
+
+    def test_what_a_broker_would_refuse_is_not_written(self):
+        file = self.directory / "authorized"
+        for before, pattern, said in ("alice client nonsense *\n", "*", "line 1"), ("", "Echo*", "line 1"), ("", "rpc.*", "rpc"):
+            with self.subTest(before=before, pattern=pattern):
+                file.write_text(before)
+                made = keygen("a:client", "--allow", pattern, "--authorized", "authorized", cwd=self.directory)
+                self.assertEqual((made.returncode, made.stdout), (1, ""))
+                self.assertIn(said, made.stderr)
+                self.assertEqual(file.read_text(), before)
+                self.assertEqual(os.listdir(self.directory), ["authorized"])
+
+    def test_roles_need_a_file_and_patterns(self):
+        for words, said in ((["a:client", "--allow", "*"], "--authorized is missing"),
+                            (["a:client", "--authorized", "f"], "--allow is missing"),
+                            (["a:king", "--allow", "*", "--authorized", "f"], "a role is client, worker or admin"),
+                            (["a", "--authorized", "f"], "no role is given")):
+            with self.subTest(words=words):
+                made = keygen(*words, cwd=self.directory)
+                self.assertEqual((made.returncode, made.stdout), (2, ""))
+                self.assertIn(said, made.stderr)
+        self.assertEqual(os.listdir(self.directory), [])
+
 
 if __name__ == "__main__":
     main()

@@ -73,6 +73,18 @@ class Rights(KeysTest):
         called = self.call_as("alice", broker, "EchoUtil.CountString", "this is test")
         self.assertEqual((called.status, called.stdout), (0, "3"), called)
 
+    def test_the_four_commands_of_the_readme(self):
+        directory = self.directory / "readme"
+        directory.mkdir()
+        subprocess.run([BIN / "rpc-keygen", "broker", "worker-1:worker", "alice:client", "--allow", "EchoUtil.*",
+                        "--authorized", "authorized"], check=True, capture_output=True, cwd=directory,
+                       env=clean_environment())
+        broker = self.broker("--key", directory / "broker.key", "--authorized", directory / "authorized")
+        self.worker(broker, "--key", directory / "worker-1.key", "--broker-key", directory / "broker.pub")
+        called = self.call(broker, "--key-file", directory / "alice.key", "--broker-key", directory / "broker.pub",
+                           "EchoUtil.CountString", "this is test")
+        self.assertEqual((called.status, called.stdout), (0, "3"), called)
+
     def test_what_a_line_does_not_allow_is_denied(self):
         broker = self.keyed_broker()
         self.keyed_worker(broker)
