@@ -131,6 +131,7 @@ void serve(Broker& broker, StopSignal& signal) {
 
 int main(int argc, char** argv) {
     keep_freed_memory();
+    use_one_arena();
     Wanted wanted;
     Flags flags{
         "rpc-broker", "Passes calls of clients on to the workers that registered their methods.",

@@ -19,4 +19,6 @@ void keep_freed_memory() noexcept {
     mallopt(M_TOP_PAD, step);
 }
 
+void use_one_arena() noexcept { mallopt(M_ARENA_MAX, 1); }
+
 }  // namespace rpcbroker

@@ -7,5 +7,7 @@ namespace rpcbroker {
 /// again, page by page, which costs more than all else that is done with it. After this, bodies of up to 32 MiB come from
 /// memory that the process has, and up to 64 MiB of what was freed is kept. Called first thing in main().
 void keep_freed_memory() noexcept;
+/// Beside it: all threads share one arena. malloc_trim gives back only what lies in the first.
+void use_one_arena() noexcept;
 
 }  // namespace rpcbroker
