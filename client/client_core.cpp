@@ -153,7 +153,7 @@ bool ClientSession::begin_sending(CallId id, Call& call, std::size_t size, Broke
 /// The request is the one that the call holds.
 void ClientSession::send(CallId id, Call& call, BrokerIndex broker, TimePoint now) {
     if (!begin_sending(id, call, call.request.size(), broker, now)) return;
-    if (!call.one_way) overwrite_u32(call.request.data() + RequestParts::msgid_at, call.msgid);
+    if (!call.one_way) overwrite_u32(call.request.data() + usual_msgid_at, call.msgid);
     const bool again = may_be_sent_again(call);
     write(broker, call.request, again);
     if (!again) keep(call, {});

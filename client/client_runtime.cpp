@@ -317,7 +317,7 @@ void ClientRuntime::use_again(Batch& called_back) {
     for (auto& call : called_back) {
         if (call->has_future || spare_.size() == most_spare) continue;
         call->reply.reset();
-        call->done = call->cancelled = call->withdrawn = false;
+        call->done = call->cancelled = false;  // what has no future is not withdrawn
         spare_.push_back(std::move(call));
     }
     called_back.clear();

@@ -66,7 +66,7 @@ void RequestParts::set_options(const CallOptions& options, std::optional<std::ui
 void RequestParts::append_to(std::string& out, std::uint32_t msgid) const {
     const std::size_t at = out.size();
     out.append(head_).append(params_).append(options_);
-    if (!one_way_) overwrite_u32(out.data() + at + msgid_at, msgid);
+    if (!one_way_) overwrite_u32(out.data() + at + usual_msgid_at, msgid);
 }
 
 }  // namespace rpcbroker

@@ -15,9 +15,6 @@ namespace rpcbroker {
 /// Not thread-safe.
 class RequestParts {
 public:
-    /// In every request: after the head of the array, the type and 0xce.
-    static constexpr std::size_t msgid_at = 3;
-
     /// False, and nothing is set, when no method has such a name. A one-way call's request is a notification.
     bool set_method(std::string_view method, bool one_way);
     /// `params` is needed for as long as this request is.

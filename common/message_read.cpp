@@ -19,7 +19,7 @@ constexpr int option_nesting = max_nesting - 2;
 
 constexpr std::size_t method_min = 3;
 constexpr std::size_t method_max = 255;
-constexpr char five_byte_form = '\xce';
+using usual::five_byte_form;
 
 // --- options ---------------------------------------------------------------------------------------------------------
 

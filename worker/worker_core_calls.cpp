@@ -40,7 +40,7 @@ Error too_large(std::size_t size, std::size_t limit) {
 
 void begin_result(std::string& out, std::uint32_t msgid) {
     std::array<char, 8> head{'\x94', static_cast<char>(MessageType::response), '\xce', 0, 0, 0, 0, '\xc0'};
-    overwrite_u32(head.data() + 3, msgid);
+    overwrite_u32(head.data() + usual_msgid_at, msgid);
     out.append(head.data(), head.size());
 }
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,14 +90,21 @@ Made make(const std::string& wanted) {
     return made;
 }
 
-void write_pair(const Made& made) {
-    NewFile secret{made.path + ".key", only_owner};
-    NewFile shared{made.path + ".pub", everybody_reads};
-    secret.write(write_key_file(made.name, made.pair.secret_key, KeyKind::secret));
-    shared.write(write_key_file(made.name, made.pair.public_key, KeyKind::public_one));
-    secret.keep();
-    shared.keep();
-}
+/// The two files of a pair, which are removed again unless they are kept.
+struct PairFiles {
+    explicit PairFiles(const Made& made)
+        : secret(made.path + ".key", only_owner), shared(made.path + ".pub", everybody_reads) {
+        secret.write(write_key_file(made.name, made.pair.secret_key, KeyKind::secret));
+        shared.write(write_key_file(made.name, made.pair.public_key, KeyKind::public_one));
+    }
+    void keep() noexcept {
+        secret.keep();
+        shared.keep();
+    }
+
+    NewFile secret;
+    NewFile shared;
+};
 
 // ---- the authorized file
 
@@ -190,13 +198,15 @@ std::string problem_with(const Wanted& wanted, const std::vector<Made>& all) {
 
 void write_all(const Wanted& wanted, const std::vector<Made>& all) {
     const auto lines = wanted.authorized.empty() ? std::string() : lines_for(wanted, all);
-    for (const auto& made : all) {
-        write_pair(made);
-        say(made);
-    }
-    if (lines.empty()) return say_next(all.back());
-    append(wanted.authorized, lines);
-    say_next(wanted, all);
+    std::list<PairFiles> files;  // all or none
+    for (const auto& made : all) files.emplace_back(made);
+    if (!lines.empty()) append(wanted.authorized, lines);
+    for (auto& pair : files) pair.keep();
+    for (const auto& made : all) say(made);
+    if (lines.empty())
+        say_next(all.back());
+    else
+        say_next(wanted, all);
 }
 
 }  // namespace

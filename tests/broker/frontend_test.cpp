@@ -3,21 +3,12 @@
 
 #include <rpcbroker/pack.hpp>
 
+#include "tests/broker/pair.hpp"
 #include "tests/common/malformed_bodies.hpp"
 #include "tests/support/broker_bench.hpp"
 
 namespace rpcbroker::test {
 namespace {
-
-/// One worker, one client.
-struct Pair : BrokerBench {
-    explicit Pair(const Offer& offer = {.capacity = 10})
-        : worker(BrokerBench::worker("w")), client(BrokerBench::client("c")) {
-        worker.registers(offer);
-    }
-    BenchWorker& worker;
-    BenchClient& client;
-};
 
 std::string request_with_options(std::uint32_t msgid, std::string_view options) {
     std::string body;

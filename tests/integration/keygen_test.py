@@ -110,6 +110,12 @@ class KeygenTest(unittest.TestCase):
                 self.assertEqual(file.read_text(), before)
                 self.assertEqual(os.listdir(self.directory), ["authorized"])
 
+    def test_of_several_pairs_all_are_made_or_none(self):
+        (self.directory / "alice.pub").write_text("mine\n")
+        made = keygen("broker", "alice:client", "--allow", "*", "--authorized", "authorized", cwd=self.directory)
+        self.assertEqual((made.returncode, made.stdout), (1, ""))
+        self.assertEqual(os.listdir(self.directory), ["alice.pub"])
+
     def test_roles_need_a_file_and_patterns(self):
         for words, said in ((["a:client", "--allow", "*"], "--authorized is missing"),
                             (["a:client", "--authorized", "f"], "--allow is missing"),
