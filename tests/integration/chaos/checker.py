@@ -318,13 +318,15 @@ class Checker:
         return f"{call.code}, and no fault explains it"
 
     def _near_fault(self, call):
-        """Callers hear soon of what befell their calls: at their end the fault must be there, or just healed."""
+        """Callers hear soon of what befell their calls: at their end the fault must be there, or just healed. One that may
+        be tried again does not end when it is refused, but rests for as long as the broker asks, up to all its time."""
         if self.limits.explains is not None:
             return any(call.start <= fault.begin + self.limits.explains and fault.begin <= call.end
                        for fault in self.faults.values())
         if self._halted(call.start, call.end):
             return True
-        return any(fault.touches(call.end, call.end, after=self.limits.recovery) for fault in self.faults.values())
+        hit = call.start if call.attempts > 1 else call.end
+        return any(fault.touches(hit, call.end, after=self.limits.recovery) for fault in self.faults.values())
 
     def _halted(self, begin, end):
         return sum(max(0, min(end, until) - max(begin, since)) for since, until in self.halts)

@@ -109,6 +109,10 @@ class Right(unittest.TestCase):
     def test_an_error_right_after_a_halt_of_the_machine(self):
         self.right(History().starts().halts(100, 3000).ends(3001, "UNAVAILABLE", "client", "maybe", text="silent"))
 
+    def test_a_call_that_was_refused_right_after_a_fault_and_rested_for_most_of_its_time(self):
+        history = History().fault(0, 100).starts(101, timeout=2500, attempts=3).runs(2570, 2601, how="stopped")
+        self.right(history.ends(2601, "DEADLINE_EXCEEDED", "broker", "maybe"))
+
 
 class Wrong(unittest.TestCase):
     def wrong(self, rule, history, end=True):
@@ -191,6 +195,10 @@ class Wrong(unittest.TestCase):
     def test_a_failure_long_after_the_fault_was_healed(self):
         history = History().fault(0, 100).starts(2200)
         self.wrong("error", history.ends(2300, "UNAVAILABLE", "broker", "no"))
+
+    def test_a_failure_of_a_call_with_attempts_that_began_long_after_the_fault(self):
+        history = History().fault(0, 100).starts(2200, timeout=2500, attempts=3)
+        self.wrong("error", history.ends(4700, "DEADLINE_EXCEEDED", "broker", "maybe"))
 
     def test_a_failure_that_comes_long_after_the_fault_that_befell_the_call(self):
         history = History().starts(timeout=9000).runs(1).fault(2, 500)
