@@ -31,6 +31,11 @@ public:
         poller_.wait(timeout);
         waited_ = true;
     }
+    /// The same; for the next few milliseconds nobody will call wake(), or it does not matter if that is heard late.
+    void wait_undisturbed(std::optional<Duration> timeout) {
+        poller_.wait_undisturbed(timeout);
+        waited_ = true;
+    }
     void wake() noexcept { wakeup_.signal(); }
     /// By the thread that waits, once it was woken: without it, it would not sleep again.
     void clear_wake() noexcept { wakeup_.clear(); }

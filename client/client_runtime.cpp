@@ -83,6 +83,7 @@ void ClientRuntime::begin(const NewCall& call, PendingCall& pending) {
 void ClientRuntime::wake_driver() noexcept {
     if (!asleep_ || woken_) return;
     woken_ = true;
+    alone_ = false;
     sockets_->wake();
 }
 
@@ -136,15 +137,22 @@ void ClientRuntime::drive(Lock& lock, std::optional<TimePoint> until, Finished f
     while (true) {
         const auto timeout = turn(until);
         if (finished() || stopping_ || (until && Clock::now() >= *until)) break;
-        asleep_ = true;
-        lock.unlock();
-        sockets_->wait(timeout);
-        lock.lock();
-        asleep_ = false;
-        if (std::exchange(woken_, false)) sockets_->clear_wake();
+        sleep(lock, timeout);
     }
     driving_ = false;
     pass_on();
+}
+
+/// A client of a thread that makes a call after the other is most of them, and nobody wakes its driver. The first one who does
+/// may be heard some milliseconds late.
+void ClientRuntime::sleep(Lock& lock, std::optional<Duration> timeout) {
+    const bool undisturbed = alone_ && asynchronous_ == 0;
+    asleep_ = true;
+    lock.unlock();
+    undisturbed ? sockets_->wait_undisturbed(timeout) : sockets_->wait(timeout);
+    lock.lock();
+    asleep_ = false;
+    if (std::exchange(woken_, false)) sockets_->clear_wake();
 }
 
 /// Receives first, so that nothing is sent into a connection that is known to be closed. Returns how long to sleep.

@@ -88,6 +88,7 @@ private:
     template <class Finished>
     void drive(Lock& lock, std::optional<TimePoint> until, Finished finished);
     std::optional<Duration> turn(std::optional<TimePoint> until);
+    void sleep(Lock& lock, std::optional<Duration> timeout);
     void close(const Lock& lock);
     void wake_driver() noexcept;
     void flush();
@@ -109,6 +110,7 @@ private:
     bool driving_ = false;
     bool asleep_ = false;  ///< the driver is; it has to be woken for what is new
     bool woken_ = false;   ///< it was
+    bool alone_ = true;    ///< nobody has had to wake a driver yet: this client has one caller at a time
     bool closed_ = false;
     bool stopping_ = false;                ///< by shut_down()
     std::size_t inside_ = 0;               ///< threads that wait here for a call

@@ -137,9 +137,10 @@ bool Runtime::finished(TimePoint now) {
 
 void Runtime::wait(Lock& lock, bool calls_wait) {
     const auto timeout = calls_wait ? Duration::zero() : time_to_wait(Clock::now());
+    const bool undisturbed = running_ == 0;  // nobody has anything to send: only stop() would want to be heard sooner
     polling_ = true;
     lock.unlock();
-    poller_.wait(timeout);
+    undisturbed ? poller_.wait_undisturbed(timeout) : poller_.wait(timeout);
     lock.lock();
     polling_ = false;
     wakeup_.clear();

@@ -39,6 +39,7 @@ std::string describe_refusal(const Monitor::Event& said, bool has_keys) {
 Link::Link(Context context, const DealerOptions& options)
     : socket(std::move(context), ZMQ_DEALER), monitor(socket, wanted_events) {
     socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark, options.stuck});
+    socket.set(ZMQ_RCVTIMEO, undisturbed_wait);
     socket.set(ZMQ_RECONNECT_IVL, options.reconnect);
     socket.set(ZMQ_RECONNECT_IVL_MAX, options.reconnect_max);
     if (!options.keys) return;
@@ -92,7 +93,15 @@ void Dealer::State::revive_when_due() {
     make_link();
 }
 
-bool Dealer::State::is_ready() { return untold || link->socket.has_input() || link->monitor.socket().has_input(); }
+bool Dealer::State::is_ready() {
+    return untold || has_frame || link->socket.has_input() || link->monitor.socket().has_input();
+}
+
+bool Dealer::State::wait_for_body() {
+    if (!is_connected || untold || revive_at || has_frame || !link->monitor.socket().is_quiet()) return false;
+    has_frame = link->socket.wait_to_receive(frame);
+    return has_frame;
+}
 
 Dealer::Dealer(Context context, const DealerOptions& options)
     : state_(std::make_unique<State>(std::move(context), options)) {}
@@ -119,7 +128,7 @@ Result<void> Dealer::connect(const Endpoint& endpoint) {
     return {};
 }
 
-bool Dealer::may_have_bodies() const noexcept { return !state_->link->socket.is_quiet(); }
+bool Dealer::may_have_bodies() const noexcept { return state_->has_frame || !state_->link->socket.is_quiet(); }
 
 bool Dealer::may_have_events() const noexcept {
     return state_->untold || state_->revive_at || !state_->link->monitor.socket().is_quiet();
@@ -128,7 +137,7 @@ bool Dealer::may_have_events() const noexcept {
 Received Dealer::receive(Incoming& incoming) {
     State& state = *state_;
     Socket& socket = state.link->socket;
-    if (!socket.receive(state.frame)) return Received::nothing;
+    if (!std::exchange(state.has_frame, false) && !socket.receive(state.frame)) return Received::nothing;
     incoming.envelope.clear();
     if (state.frame.more()) {
         socket.skip(state.frame);

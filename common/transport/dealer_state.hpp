@@ -1,6 +1,7 @@
 // Private to transport/: what a Dealer is made of.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,9 @@ struct Link {
     const int monitor_descriptor = monitor.socket().descriptor();
 };
 
+/// For so long who waits for a body may heed nothing else.
+inline constexpr std::chrono::milliseconds undisturbed_wait{5};
+
 struct Dealer::State {
     State(Context context, DealerOptions options);
 
@@ -39,11 +43,15 @@ struct Dealer::State {
     void revive_when_due();
     /// receive or next_event has something.
     [[nodiscard]] bool is_ready();
+    /// Sleeps until a body is there, `undisturbed_wait` at most, and keeps it in `frame`. False: none, or there is something
+    /// else to do.
+    bool wait_for_body();
 
     Context context;
     DealerOptions options;
     std::unique_ptr<Link> link;
     Frame frame;
+    bool has_frame = false;  ///< it came while somebody waited for it, and is to be received
     std::optional<Endpoint> endpoint;
     bool is_connected = false;
     TimePoint connected_at{};

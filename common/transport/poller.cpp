@@ -142,6 +142,15 @@ void Poller::wait(std::optional<Duration> timeout) {
     if (ready > 0) state_->rouse();
 }
 
+void Poller::wait_undisturbed(std::optional<Duration> timeout) {
+    const bool alone = state_->routers.empty() && state_->dealers.size() == 1;
+    if (!alone || (timeout && *timeout < 2 * undisturbed_wait)) return wait(timeout);
+    const auto began = Clock::now();
+    state_->slept = true;
+    if (state_->dealers.front()->wait_for_body()) return;
+    wait(timeout ? std::optional{*timeout - (Clock::now() - began)} : std::nullopt);
+}
+
 bool Poller::slept() const noexcept { return state_->slept; }
 
 }  // namespace rpcbroker::transport

@@ -145,6 +145,17 @@ bool Socket::receive(Frame& frame) {
     return true;
 }
 
+bool Socket::wait_to_receive(Frame& frame) {
+    if (zmq_msg_recv(frame.get(), handle_, 0) < 0) {
+        if (errno != EINTR && errno != EAGAIN) fail("zmq_msg_recv");
+        quiet_ = errno == EAGAIN;
+        return false;
+    }
+    quiet_ = false;
+    take_over(zmq_msg_data(frame.get()));
+    return true;
+}
+
 void Socket::skip(Frame& frame) {
     while (frame.more() && receive(frame)) {
     }

@@ -68,7 +68,7 @@ struct SocketOptions {
     std::chrono::milliseconds stuck;
 };
 
-/// Never blocks, and does not know EINTR. One thread at a time, as libzmq has it. What no caller can handle is thrown.
+/// Blocks in wait_to_receive only, and does not know EINTR. One thread at a time, as libzmq has it. What no caller can handle is thrown.
 class Socket {
 public:
     enum class More : bool { no, yes };
@@ -95,6 +95,8 @@ public:
 
     /// False: nothing is there.
     bool receive(Frame& frame);
+    /// Sleeps until something is there, ZMQ_RCVTIMEO at most. False: nothing, or a signal came.
+    bool wait_to_receive(Frame& frame);
     /// The rest of a message of several frames.
     void skip(Frame& frame);
     /// Costs a system call, unless nothing was done here since there was no input.
