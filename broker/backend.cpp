@@ -177,20 +177,20 @@ Call* BrokerCore::take_back(Worker& worker, std::uint64_t msgid) {
         return nullptr;
     }
     call->state = Call::State::waiting;
-    if (call->stream) stop_withholding(*call, *call->client);
+    if (call->takes_items()) stop_withholding(*call, *call->client);
     return call;
 }
 
 /// Of a call that the worker gave back.
 void BrokerCore::start_over(Call& call, const Worker& worker) {
-    if (call.stream && call.stream->credit.begun())
+    if (call.takes_items() && call.stream().credit.begun())
         return end(call, {Code::internal, "worker " + worker.id + " gave back a stream that had begun", By::broker,
                           Ran::maybe});
     if (call.moved_out)
         return end(call,
                    {Code::unavailable, "worker " + worker.id + " gave the call back, and its large body is not kept",
                     By::broker, Ran::no});
-    if (call.stream) call.stream->credit.returned();
+    if (call.takes_items()) call.stream().credit.returned();
     route(call, Place::front);
 }
 
@@ -211,8 +211,8 @@ void BrokerCore::on_response(Worker& worker, const MessageView& message, Body* a
 /// How fast its service is, and how long its method takes: for the calls that wait. A stream takes as long as its reader
 /// wants, and an error mostly came early.
 void BrokerCore::learn(const Call& call, const MessageView& message) noexcept {
-    if (!call.pin && !call.keyed && !call.service->waiting.empty()) call.service->rate.finish(now_);
-    if (call.stream) return;
+    if (!call.pinned() && !call.keyed && !call.service->waiting.empty()) call.service->rate.finish(now_);
+    if (call.takes_items()) return;
     HandlingTime& handling = call.method->handling;
     if (call.state == Call::State::abandoned)
         handling.cut_short(now_ - call.dispatched, now_);
@@ -236,9 +236,9 @@ void BrokerCore::answer_result(Call& call, const Worker& worker, const MessageVi
     if (call.one_way) return;
     if (alone && message.msgid_at != 0 && message.timing.empty() && !call.timing) {
         overwrite_u32(alone->data() + message.msgid_at, call.client_msgid);
-        return to_clients_.add_large(call.client->peer, call.envelope_view(), std::move(*alone));
+        return to_clients_.add_large(call.client->peer, call.envelope(), std::move(*alone));
     }
-    auto& out = to_clients_.add(call.client->peer, call.envelope_view());
+    auto& out = to_clients_.add(call.client->peer, call.envelope());
     if (message.msgid_at == usual_msgid_at && message.elements == 4 && !call.timing) {
         const auto at = out.size();
         out.append(message.bytes);
@@ -263,7 +263,7 @@ void BrokerCore::answer_error(Call& call, const Worker& worker, const MessageVie
     scratch_.clear();
     append_error_object(scratch_, *error);
     Packer(scratch_).nil();
-    auto& out = to_clients_.add(call.client->peer, call.envelope_view());
+    auto& out = to_clients_.add(call.client->peer, call.envelope());
     append_with_tail(out, MessageType::response, call.client_msgid, call.timing ? 5 : 4, scratch_);
     if (call.timing) append_timing(out, call, worker);
 }

@@ -153,7 +153,9 @@ private:
     void describe(Call& call, std::string_view envelope, const MessageView& message) const;
     [[nodiscard]] std::optional<Error> find_pin(const MessageView& message, std::uint64_t& serial);
     Service* find_method(Client& client, const MessageView& message, Method*& method);
-    static void keep_request(Call& call, const Client& client, const MessageView& message, Body* alone);
+    static void place_by(Call& call, std::uint64_t pin, const std::optional<std::string_view>& key) noexcept;
+    void keep_request(Call& call, const Client& client, const MessageView& message, Body* alone);
+    void keep_tail(Call& call, std::string_view tail);
     void attach(Call& call, Client& client);
     void detach(Call& call);
     Call* client_call(Client& client, std::uint32_t msgid);
@@ -231,7 +233,7 @@ private:
     // streams.cpp: items and credit.
     /// Whether its method streams, and it takes no items.
     [[nodiscard]] static bool lacks_stream(const Call& call) noexcept {
-        return !call.stream && call.method && call.method->shown.stream;
+        return !call.takes_items() && call.method && call.method->shown.stream;
     }
     [[nodiscard]] static Error stream_needed(const Call& call);
     void on_stream_item(Worker& worker, const MessageView& message, Body* alone);

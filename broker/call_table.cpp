@@ -59,11 +59,8 @@ Call& CallTable::unlink_free(Call& call) noexcept {
 void CallTable::release(Call& call) noexcept {
     static_cast<CallRecord&>(call) = CallRecord();
     call.request.clear();
-    if (call.request.capacity() > kept_capacity)
-        std::string().swap(call.request);  // an assignment would keep the memory
-    call.large.reset();
-    call.envelope.reset();
-    call.stream.reset();
+    if (call.request.capacity() > kept_capacity) call.request.free();
+    call.extras.reset();
     link_free(call);
     --blocks_[call.index / block_size].used;
     --size_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "broker/call_stream.hpp"
 #include "broker/shares.hpp"
+#include "broker/slot_bytes.hpp"
 #include "common/body.hpp"
 #include "common/deadlines.hpp"
 #include "common/message.hpp"
@@ -31,11 +33,8 @@ class FairQueue;
 struct CallRecord {
     enum class State : std::uint8_t { free, waiting, running, abandoned };
 
-    // What to send: see Call::request.
-    std::uint32_t large_tail_at = 0;
-    std::uint32_t large_msgid_at = 0;  ///< where its five-byte msgid stands; 0: it must be copied
-    std::uint32_t timeout_at = 0;      ///< where a five-byte timeout's value stands in the tail; 0: none
-    std::uint8_t elements = 0;         ///< of the request that a worker gets: 4 or 5
+    std::uint32_t timeout_at = 0;  ///< where a five-byte timeout's value stands in the tail of its request; 0: none
+    std::uint8_t elements = 0;     ///< of the request that a worker gets: 4 or 5
 
     State state = State::free;
     bool one_way = false;
@@ -43,19 +42,18 @@ struct CallRecord {
     bool idempotent_said = false;  ///< by the caller
     bool timing = false;
     bool keyed = false;
-    bool moved_out = false;  ///< `large` went to the worker and cannot be sent again
+    bool moved_out = false;  ///< its large body went to the worker and cannot be sent again
     std::uint8_t lost = 0;   ///< how many workers were lost with it
 
+    std::uint32_t client_msgid = 0;
     // Who asked, and how to answer. No client: it is gone, and this is a one-way call or abandoned.
     Client* client = nullptr;
     PeerId caller;  ///< names its line in a FairQueue; stays when the client is gone
-    std::uint32_t client_msgid = 0;
 
     Service* service = nullptr;
     Method* method = nullptr;    ///< null while nobody has registered it
     Worker* worker = nullptr;    ///< where it runs
-    std::uint64_t pin = 0;       ///< serial of the only worker that may run it; 0: any
-    std::uint64_t key_hash = 0;  ///< of `key`, when keyed
+    std::uint64_t affinity = 0;  ///< keyed: its key's hash; else the serial of the only worker that may run it, 0: any
 
     TimePoint accepted;
     TimePoint dispatched;
@@ -67,36 +65,54 @@ struct CallRecord {
     Call* next = nullptr;
     Call* previous = nullptr;
     FairQueue* queue = nullptr;
+    // Neighbours among its client's calls.
+    Call* client_next = nullptr;
+    Call* client_previous = nullptr;
     std::uint32_t lane = 0;
     // Among its client's waiting calls, of its service and of all.
     ShareLink share_of_calls;
     ShareLink share_of_bytes;
-    // Neighbours among its client's calls.
-    Call* client_next = nullptr;
-    Call* client_previous = nullptr;
+
+    /// Whether only one worker may run it, by the caller's word.
+    [[nodiscard]] bool pinned() const noexcept { return affinity != 0 && !keyed; }
+};
+
+/// What few calls have.
+struct CallExtras {
+    std::optional<Body> large;         ///< a request over `large_body`: all of it
+    std::uint32_t large_tail_at = 0;   ///< where its tail begins
+    std::uint32_t large_msgid_at = 0;  ///< where its five-byte msgid stands; 0: it must be copied
+    std::string envelope;
+    std::optional<CallStream> stream;
 };
 
 /// One accepted call. It is `waiting` in exactly one FairQueue, or `running` at exactly one worker; or its caller has had
-/// its outcome and it is `abandoned`: it only stands for the place that it still takes at its worker.
+/// its outcome and it is `abandoned`: it only stands for the place that it still takes at its worker. A million of them may
+/// wait, so it is kept small.
 struct Call : CallRecord {
-    /// What a worker is to get, but for msgid and what is left of its time: usual_head_size bytes, then all from the method
-    /// on, its tail. A body over `large_body` is kept whole in `large` instead.
-    std::string request;
-    std::unique_ptr<Body> large;
-    std::unique_ptr<std::string> envelope;
-    std::unique_ptr<CallStream> stream;  ///< null: it takes no stream items
-
     std::uint32_t index = 0;  ///< in the table
     std::uint16_t generation = 0;
+    /// What a worker is to get, but for msgid and what is left of its time: usual_head_size bytes, then all from the method
+    /// on, its tail.
+    SlotBytes request;
+    std::unique_ptr<CallExtras> extras;
 
     /// Whether its handler may have been started, for an error that ends it now.
     [[nodiscard]] Ran ran() const noexcept { return state == State::running || lost > 0 ? Ran::maybe : Ran::no; }
+    /// Null: its request is not large, or it has gone.
+    [[nodiscard]] Body* large() const noexcept { return extras && extras->large ? &*extras->large : nullptr; }
+    [[nodiscard]] bool takes_items() const noexcept { return extras && extras->stream; }
+    /// Of a call that takes stream items.
+    [[nodiscard]] CallStream& stream() const noexcept { return *extras->stream; }
     [[nodiscard]] std::string_view tail() const noexcept {
-        if (large) return large->bytes().substr(large_tail_at);
-        return request.empty() ? std::string_view() : std::string_view(request).substr(usual_head_size);
+        if (const Body* body = large()) return body->bytes().substr(extras->large_tail_at);
+        const auto bytes = request.view();
+        return bytes.empty() ? bytes : bytes.substr(usual_head_size);
     }
-    [[nodiscard]] std::string_view envelope_view() const noexcept {
-        return envelope ? std::string_view(*envelope) : std::string_view();
+    [[nodiscard]] std::string_view envelope() const noexcept { return extras ? extras->envelope : std::string_view(); }
+    CallExtras& make_extras() {
+        if (!extras) extras = std::make_unique<CallExtras>();
+        return *extras;
     }
 };
 

@@ -40,14 +40,14 @@ void BrokerCore::route(Call& call, Place place) {
     Service& service = *call.service;
     if (!call.method) call.method = Directory::method(service, method_name(call));
     if (lacks_stream(call)) return end(call, stream_needed(call));
-    if (call.pin) {
-        const auto found = workers_by_serial_.find(call.pin);
+    if (call.pinned()) {
+        const auto found = workers_by_serial_.find(call.affinity);
         if (found != workers_by_serial_.end() && !found->second->draining) return route_to(call, *found->second, place);
         return end(call, broker_error(Code::unavailable, "the worker that the call asked for is gone", call.ran()));
     }
     if (service.workers == 0) return hold_without_worker(call, place);
     if (!call.method || call.method->groups.empty()) return hold_without_method(call, place);
-    if (call.keyed) return route_to(call, *Directory::pick_by_key(*call.method, call.key_hash), place);
+    if (call.keyed) return route_to(call, *Directory::pick_by_key(*call.method, call.affinity), place);
 
     FairQueue& queue = Directory::is_even(*call.method) ? service.waiting : call.method->waiting;
     Worker* worker = Directory::pick(*call.method);
@@ -60,11 +60,12 @@ void BrokerCore::route(Call& call, Place place) {
 bool BrokerCore::starts_at_once(const Call& call) const noexcept {
     if (!call.method || call.method->groups.empty()) return false;
     const Method& method = *call.method;
-    if (!call.pin && !call.keyed) {
+    if (!call.pinned() && !call.keyed) {
         const FairQueue& queue = Directory::is_even(method) ? method.service->waiting : method.waiting;
         return queue.empty() && Directory::pick(method);
     }
-    const Worker* worker = call.pin ? workers_by_serial_.at(call.pin) : Directory::pick_by_key(method, call.key_hash);
+    const Worker* worker =
+        call.keyed ? Directory::pick_by_key(method, call.affinity) : workers_by_serial_.at(call.affinity);
     return worker->has_room() && worker->waiting.empty();
 }
 
@@ -119,15 +120,15 @@ void BrokerCore::enqueue(Call& call, FairQueue& queue, Place place, TimePoint un
 /// Of a call that is in a queue now. One that comes back is older than what its client has waiting.
 void BrokerCore::begin_waiting(Call& call, Place place) {
     const auto age = place == Place::back ? Shares::Age::newest : Shares::Age::oldest;
-    call.service->shares.add(call, 1, age);
-    shares_of_bytes_.add(call, call.tail().size(), age);
+    call.service->shares.add(calls_, call, age);
+    shares_of_bytes_.add(calls_, call, age);
     count_waiting(call, true);
 }
 
 /// Of a call that is to leave its queue.
 void BrokerCore::stop_waiting(Call& call) noexcept {
-    call.service->shares.remove(call);
-    shares_of_bytes_.remove(call);
+    call.service->shares.remove(calls_, call);
+    shares_of_bytes_.remove(calls_, call);
     count_waiting(call, false);
 }
 
@@ -234,28 +235,29 @@ void BrokerCore::dispatch(Call& call, Worker& worker) {
     counters_.add(Counter::calls_dispatched);
     CallTable::new_wire_id(call);
     send_request(call, worker);
-    if (!call.stream) return;
-    call.stream->credit.dispatched();
+    if (!call.takes_items()) return;
+    call.stream().credit.dispatched();
     top_up(call);
 }
 
 void BrokerCore::send_request(Call& call, Worker& worker) {
     const auto left = milliseconds_left(call.deadline, now_);
-    if (call.large && call.large_msgid_at != 0 && !call.idempotent) {
-        char* data = call.large->data();
-        overwrite_u32(data + call.large_msgid_at, call.wire_id);
-        if (call.timeout_at) overwrite_u32(data + call.large_tail_at + call.timeout_at, left);
-        to_workers_.add_large(worker.peer, {}, std::move(*call.large));
-        call.large.reset();
+    Body* const large = call.large();
+    if (large && call.extras->large_msgid_at != 0 && !call.idempotent) {
+        char* data = large->data();
+        overwrite_u32(data + call.extras->large_msgid_at, call.wire_id);
+        if (call.timeout_at) overwrite_u32(data + call.extras->large_tail_at + call.timeout_at, left);
+        to_workers_.add_large(worker.peer, {}, std::move(*large));
+        call.extras->large.reset();
         call.moved_out = true;
         return;
     }
     auto& out = to_workers_.add(worker.peer);
     const auto at = out.size();
-    if (call.large)
+    if (large)
         append_with_tail(out, MessageType::request, call.wire_id, call.elements, call.tail());
     else
-        out.append(call.request);
+        out.append(call.request.view());
     char* const request = out.data() + at;
     overwrite_u32(request + usual_msgid_at, call.wire_id);
     if (call.timeout_at) overwrite_u32(request + usual_head_size + call.timeout_at, left);
@@ -304,7 +306,7 @@ void BrokerCore::end(Call& call, const Error& error) {
     if (call.one_way)
         counters_.add(Counter::one_way_failed);
     else if (call.client)
-        reply_error(call.client->peer, call.envelope_view(), call.client_msgid, error);
+        reply_error(call.client->peer, call.envelope(), call.client_msgid, error);
     record(call, call.worker, &error);
     give_up(call);
 }
@@ -316,9 +318,8 @@ void BrokerCore::give_up(Call& call) {
     deadlines_.remove(std::exchange(call.timer, Deadlines::none));
     if (call.state != Call::State::running) return free_call(call);
     call.state = Call::State::abandoned;
-    std::string().swap(call.request);
-    call.large.reset();
-    call.envelope.reset();
+    call.request.free();
+    if (call.extras) call.extras->large.reset();
     scratch_.clear();
     Packer(scratch_).array(1).fixed_u32(call.wire_id);
     notify_worker(call.worker->peer, "rpc.cancel", scratch_);
@@ -376,7 +377,7 @@ void BrokerCore::reroute_own(Worker& worker) {
 void BrokerCore::lose(Call& call, const std::string& worker, std::string_view why) {
     ++call.lost;
     call.state = Call::State::waiting;  // it has no place any more
-    if (call.idempotent && !call.stream && !call.pin && call.lost == 1) {
+    if (call.idempotent && !call.takes_items() && !call.pinned() && call.lost == 1) {
         counters_.add(Counter::calls_rerun);
         return route(call, Place::front);
     }

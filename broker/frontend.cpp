@@ -115,8 +115,8 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
     }
     call->service = service;
     call->method = method;
-    call->pin = pin;
     describe(*call, envelope, message);
+    place_by(*call, pin, message.options.key);
     auto error = lacks_stream(*call) ? stream_needed(*call) : check_wait(client, *call);
     if (!error) error = check_room(client, *call, message.tail.size());
     if (error) {
@@ -154,13 +154,19 @@ void BrokerCore::describe(Call& call, std::string_view envelope, const MessageVi
     call.deadline = now_ + std::chrono::milliseconds(std::min(options.timeout_ms.value_or(usual), longest));
     call.one_way = message.type == MessageType::notification;
     call.client_msgid = message.msgid;
-    if (!envelope.empty()) call.envelope = std::make_unique<std::string>(envelope);
-    if (options.stream && !call.one_way) call.stream = std::make_unique<CallStream>(*options.stream);
+    if (!envelope.empty()) call.make_extras().envelope = envelope;
+    if (options.stream && !call.one_way) call.make_extras().stream.emplace(*options.stream);
     call.timing = options.timing && !call.one_way;
     call.idempotent_said = options.idempotent.has_value();
     call.idempotent = options.idempotent.value_or(false);
-    call.keyed = options.key.has_value();
-    if (call.keyed) call.key_hash = stable_hash(*options.key);
+}
+
+/// Which workers may run it, by the caller's word: a worker's name says more than a key.
+void BrokerCore::place_by(Call& call, std::uint64_t pin, const std::optional<std::string_view>& key) noexcept {
+    call.affinity = pin;
+    if (pin != 0 || !key) return;
+    call.keyed = true;
+    call.affinity = stable_hash(*key);
 }
 
 std::optional<Error> BrokerCore::find_pin(const MessageView& message, std::uint64_t& serial) {
@@ -198,19 +204,29 @@ void BrokerCore::keep_request(Call& call, const Client& client, const MessageVie
         const auto tail = tail_with_new_options(message, client.identity ? client.identity->name : "");
         const auto options_at = message.tail.size() - message.options_map.size();
         if (call.timeout_at) call.timeout_at = find_timeout(tail, options_at);
-        return append_with_tail(call.request, MessageType::request, 0, call.elements, tail);
+        return keep_tail(call, tail);
     }
     if (!alone) {
-        if (message.type == MessageType::request && message.msgid_at == usual_msgid_at)
-            call.request.assign(message.bytes);
-        else
-            append_with_tail(call.request, MessageType::request, 0, call.elements, message.tail);
-        return;
+        const bool usual = message.type == MessageType::request && message.msgid_at == usual_msgid_at;
+        if (!usual || message.bytes.size() > large_body) return keep_tail(call, message.tail);
+        return call.request.assign(message.bytes);
     }
     const bool in_place = message.type == MessageType::request && message.msgid_at != 0;
-    call.large_msgid_at = in_place ? message.msgid_at : 0;
-    call.large_tail_at = static_cast<std::uint32_t>(message.tail.data() - message.bytes.data());
-    call.large = std::make_unique<Body>(std::move(*alone));
+    CallExtras& extras = call.make_extras();
+    extras.large_msgid_at = in_place ? message.msgid_at : 0;
+    extras.large_tail_at = static_cast<std::uint32_t>(message.tail.data() - message.bytes.data());
+    extras.large.emplace(std::move(*alone));
+}
+
+/// Of a request that did not come as it is to go on.
+void BrokerCore::keep_tail(Call& call, std::string_view tail) {
+    scratch_.clear();
+    append_with_tail(scratch_, MessageType::request, 0, call.elements, tail);
+    if (scratch_.size() <= large_body) return call.request.assign(scratch_);
+    CallExtras& extras = call.make_extras();
+    extras.large_msgid_at = usual_msgid_at;
+    extras.large_tail_at = usual_head_size;
+    extras.large.emplace(std::exchange(scratch_, {}));
 }
 
 void BrokerCore::attach(Call& call, Client& client) {
@@ -228,7 +244,7 @@ void BrokerCore::attach(Call& call, Client& client) {
 void BrokerCore::detach(Call& call) {
     if (!call.client) return;
     Client& client = *std::exchange(call.client, nullptr);
-    if (call.stream) stop_withholding(call, client);
+    if (call.takes_items()) stop_withholding(call, client);
     (call.client_previous ? call.client_previous->client_next : client.calls) = call.client_next;
     if (call.client_next) call.client_next->client_previous = call.client_previous;
     call.client_next = call.client_previous = nullptr;

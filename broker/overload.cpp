@@ -36,7 +36,7 @@ Error too_busy(const Service& service, Duration turn, Duration takes, Duration l
 /// Calls for one worker, by id or by key, and those that only some workers may run wait elsewhere.
 std::optional<Error> BrokerCore::check_wait(const Client& client, const Call& call) {
     const Service& service = *call.service;
-    if (service.waiting.empty() || call.pin || call.keyed || !call.method) return std::nullopt;
+    if (service.waiting.empty() || call.pinned() || call.keyed || !call.method) return std::nullopt;
     if (call.method->groups.empty() || !Directory::is_even(*call.method)) return std::nullopt;
     auto turn = service.rate.time_for(service.waiting.before(client.peer), now_);
     if (!turn) return std::nullopt;
@@ -52,7 +52,7 @@ std::optional<Error> BrokerCore::check_wait(const Client& client, const Call& ca
 /// What its method usually takes, once it is at a worker. Nothing where that is not known, or where the call is of use
 /// before it ends.
 Duration BrokerCore::handling_time(const Call& call) const noexcept {
-    if (call.stream || call.pin || call.keyed || !call.method) return Duration::zero();
+    if (call.takes_items() || call.pinned() || call.keyed || !call.method) return Duration::zero();
     return call.method->handling.usual(now_).value_or(Duration::zero());
 }
 
@@ -77,7 +77,7 @@ bool BrokerCore::plan_room(const Service& service, PeerId client, std::size_t by
     std::size_t freed = 0;
     if (service.queued >= limits_.max_queued) {
         if (service.shares.largest() <= service.shares.held_by(client) + 1) return false;
-        displaced_.push_back(service.shares.newest_of_largest());
+        displaced_.push_back(service.shares.newest_of_largest(calls_));
         freed = displaced_.front()->tail().size();
     }
     if (plan_bytes(client, bytes, freed)) return true;
@@ -88,15 +88,15 @@ bool BrokerCore::plan_room(const Service& service, PeerId client, std::size_t by
 /// As plan_room(), of bytes, `freed` of which are found already. What was found is taken out of the shares to see who has
 /// most then, and put back: whether it has to go is only known when there is enough.
 bool BrokerCore::plan_bytes(PeerId client, std::size_t bytes, std::size_t freed) {
-    for (Call* call : displaced_) shares_of_bytes_.remove(*call);
+    for (Call* call : displaced_) shares_of_bytes_.remove(calls_, *call);
     const auto would_hold = shares_of_bytes_.held_by(client) + bytes;
     while (queued_bytes_ + bytes - freed > limits_.max_queued_bytes && shares_of_bytes_.largest() > would_hold) {
-        Call& call = *displaced_.emplace_back(shares_of_bytes_.newest_of_largest());
+        Call& call = *displaced_.emplace_back(shares_of_bytes_.newest_of_largest(calls_));
         freed += call.tail().size();
-        shares_of_bytes_.remove(call);
+        shares_of_bytes_.remove(calls_, call);
     }
     std::for_each(displaced_.rbegin(), displaced_.rend(),
-                  [&](Call* call) { shares_of_bytes_.add(*call, call->tail().size(), Shares::Age::newest); });
+                  [&](Call* call) { shares_of_bytes_.add(calls_, *call, Shares::Age::newest); });
     return queued_bytes_ + bytes - freed <= limits_.max_queued_bytes;
 }
 

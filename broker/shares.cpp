@@ -10,6 +10,10 @@ ShareLink& Shares::link(Call& call) const noexcept {
     return kind_ == Kind::calls ? call.share_of_calls : call.share_of_bytes;
 }
 
+ShareLink& Shares::link(CallTable& table, std::uint32_t call) const noexcept { return link(table.at(call)); }
+
+std::size_t Shares::worth(const Call& call) const noexcept { return kind_ == Kind::calls ? 1 : call.tail().size(); }
+
 std::uint32_t Shares::holder_of(PeerId client) {
     const auto found = by_client_.find(client);
     return found == by_client_.end() ? make_holder(client) : found->second;
@@ -54,32 +58,35 @@ void Shares::drop(std::uint32_t holder) noexcept {
     spare_.push_back(holder);
 }
 
-void Shares::add(Call& call, std::size_t amount, Age age) {
+void Shares::add(CallTable& table, Call& call, Age age) {
     const auto at = holder_of(call.caller);
     Holder& holder = holders_[at];
     ShareLink& own = link(call);
     own.holder = at;
-    own.amount = amount;
     const bool newest = age == Age::newest;
-    own.older = newest ? holder.newest : nullptr;
-    own.newer = newest ? nullptr : holder.oldest;
-    (own.older ? link(*own.older).newer : holder.oldest) = &call;
-    (own.newer ? link(*own.newer).older : holder.newest) = &call;
-    holder.amount += amount;
+    own.older = newest ? holder.newest : ShareLink::none;
+    own.newer = newest ? ShareLink::none : holder.oldest;
+    (own.older != ShareLink::none ? link(table, own.older).newer : holder.oldest) = call.index;
+    (own.newer != ShareLink::none ? link(table, own.newer).older : holder.newest) = call.index;
+    holder.amount += worth(call);
     rise(at);
 }
 
-void Shares::remove(Call& call) noexcept {
+void Shares::remove(CallTable& table, Call& call) noexcept {
     ShareLink& own = link(call);
     Holder& holder = holders_[own.holder];
-    (own.older ? link(*own.older).newer : holder.oldest) = own.newer;
-    (own.newer ? link(*own.newer).older : holder.newest) = own.older;
-    own.older = own.newer = nullptr;
-    holder.amount -= own.amount;
-    if (holder.newest)
+    (own.older != ShareLink::none ? link(table, own.older).newer : holder.oldest) = own.newer;
+    (own.newer != ShareLink::none ? link(table, own.newer).older : holder.newest) = own.older;
+    own.older = own.newer = ShareLink::none;
+    holder.amount -= worth(call);
+    if (holder.newest != ShareLink::none)
         sink(own.holder);
     else
         drop(own.holder);
+}
+
+Call* Shares::newest_of_largest(CallTable& table) const noexcept {
+    return heap_.empty() ? nullptr : &table.at(holders_[heap_.front()].newest);
 }
 
 std::size_t Shares::held_by(PeerId client) const noexcept {

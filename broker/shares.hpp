@@ -11,19 +11,22 @@
 namespace rpcbroker::broker {
 
 struct Call;
+class CallTable;
 
-/// What a call is worth among others, and its neighbours among those of its client.
+/// A call's neighbours among those of its client, by their index in the table.
 struct ShareLink {
-    Call* older = nullptr;
-    Call* newer = nullptr;
-    std::size_t amount = 0;
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+    std::uint32_t older = none;
+    std::uint32_t newer = none;
     std::uint32_t holder = 0;
 };
 
-/// Waiting calls by client, with the sum of what each client's are worth, and the client that has most in front.
-/// Does not own its calls; links them through their own members, so that a call can be in one object of either kind. Adding
-/// and removing take time by the logarithm of the number of clients, and allocate only while that number is higher than it
-/// ever was. Not thread-safe.
+/// Waiting calls by client, with the sum of what each client's are worth, and the client that has most in front. A call is
+/// worth one, or the bytes of its tail, which must stay the same while it is here. Does not own its calls; links them through
+/// their own members, so that a call can be in one object of either kind. All calls are of one table, which is told with them.
+/// Adding and removing take time by the logarithm of the number of clients, and allocate only while that number is higher
+/// than it ever was. Not thread-safe.
 class Shares {
 public:
     /// Which of a call's links this uses.
@@ -35,29 +38,29 @@ public:
     Shares& operator=(const Shares&) = delete;
 
     /// `age`: among those of its client that are here. The client is Call::caller.
-    void add(Call& call, std::size_t amount, Age age);
-    void remove(Call& call) noexcept;
+    void add(CallTable& table, Call& call, Age age);
+    void remove(CallTable& table, Call& call) noexcept;
 
     /// Zero for a client that has nothing here.
     [[nodiscard]] std::size_t held_by(PeerId client) const noexcept;
     /// What the client that has most has.
     [[nodiscard]] std::size_t largest() const noexcept { return heap_.empty() ? 0 : holders_[heap_.front()].amount; }
     /// The newest call of that client; of equals, any. Null when nothing is here.
-    [[nodiscard]] Call* newest_of_largest() const noexcept {
-        return heap_.empty() ? nullptr : holders_[heap_.front()].newest;
-    }
+    [[nodiscard]] Call* newest_of_largest(CallTable& table) const noexcept;
     [[nodiscard]] std::size_t clients() const noexcept { return heap_.size(); }
 
 private:
     using ByClient = std::unordered_map<PeerId, std::uint32_t>;
     struct Holder {
         std::size_t amount = 0;
-        Call* newest = nullptr;
-        Call* oldest = nullptr;
+        std::uint32_t newest = ShareLink::none;
+        std::uint32_t oldest = ShareLink::none;
         PeerId client;
         std::uint32_t place = 0;  ///< in the heap
     };
+    [[nodiscard]] std::size_t worth(const Call& call) const noexcept;
     [[nodiscard]] ShareLink& link(Call& call) const noexcept;
+    [[nodiscard]] ShareLink& link(CallTable& table, std::uint32_t call) const noexcept;
     std::uint32_t holder_of(PeerId client);
     std::uint32_t make_holder(PeerId client);
     void drop(std::uint32_t holder) noexcept;

@@ -29,8 +29,8 @@ void BrokerCore::on_stream_item(Worker& worker, const MessageView& message, Body
     const auto ends_with = [&](const char* what) {
         end(*call, {Code::internal, "worker " + worker.id + what, By::broker, Ran::maybe});
     };
-    if (!call->stream) return ends_with(" sent a stream item for a call that takes none");
-    if (!call->stream->credit.take_item()) return ends_with(" sent more stream items than it was granted");
+    if (!call->takes_items()) return ends_with(" sent a stream item for a call that takes none");
+    if (!call->stream().credit.take_item()) return ends_with(" sent more stream items than it was granted");
     pass_item(*call, message, alone);
     top_up(*call);
 }
@@ -54,17 +54,17 @@ void BrokerCore::on_credit(Client& client, const MessageView& message) {
     if (count != 2U || !msgid || *msgid > UINT32_MAX || !items) return counters_.add(Counter::unknown_notifications);
     Call* call = client_call(client, static_cast<std::uint32_t>(*msgid));
     if (!call) return;  // it ended meanwhile
-    if (!call->stream) return counters_.add(Counter::unexpected_messages);
-    call->stream->credit.grant(*items);
+    if (!call->takes_items()) return counters_.add(Counter::unexpected_messages);
+    call->stream().credit.grant(*items);
     if (call->state == Call::State::running) top_up(*call);
 }
 
 /// Grants the worker of a running stream what its client has granted, as far as the window goes and the client reads.
 void BrokerCore::top_up(Call& call) {
-    if (!call.stream->credit.runs_low() || call.stream->withheld) return;
+    if (!call.stream().credit.runs_low() || call.stream().withheld) return;
     if (!has_read(*call.client)) return withhold(call);
     scratch_.clear();
-    Packer(scratch_).array(2).fixed_u32(call.wire_id).unsigned_integer(call.stream->credit.top_up());
+    Packer(scratch_).array(2).fixed_u32(call.wire_id).unsigned_integer(call.stream().credit.top_up());
     notify_worker(call.worker->peer, "rpc.credit", scratch_);
 }
 
@@ -76,9 +76,9 @@ bool BrokerCore::has_read(const Client& client) const noexcept {
 
 void BrokerCore::withhold(Call& call) {
     Client& client = *call.client;
-    call.stream->withheld = true;
-    call.stream->next = client.withheld;
-    if (client.withheld) client.withheld->stream->previous = &call;
+    call.stream().withheld = true;
+    call.stream().next = client.withheld;
+    if (client.withheld) client.withheld->stream().previous = &call;
     client.withheld = &call;
     ++withheld_;
     if (std::exchange(client.congested, true)) return;
@@ -88,10 +88,10 @@ void BrokerCore::withhold(Call& call) {
 
 /// The call ended, left its worker, or goes on. Nothing for one that is not withheld.
 void BrokerCore::stop_withholding(Call& call, Client& client) noexcept {
-    CallStream& stream = *call.stream;
+    CallStream& stream = call.stream();
     if (!std::exchange(stream.withheld, false)) return;
-    (stream.previous ? stream.previous->stream->next : client.withheld) = stream.next;
-    if (stream.next) stream.next->stream->previous = stream.previous;
+    (stream.previous ? stream.previous->stream().next : client.withheld) = stream.next;
+    if (stream.next) stream.next->stream().previous = stream.previous;
     stream.next = stream.previous = nullptr;
     --withheld_;
 }

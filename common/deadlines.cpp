@@ -21,7 +21,7 @@ Deadlines::Handle Deadlines::add(TimePoint when, std::uint64_t tag) {
     } else {
         unlink(handle);
     }
-    nodes_[handle].tick = when <= now_ ? current_ : first_tick_from(when);
+    nodes_[handle].tick = (when <= now_ ? current_ : first_tick_from(when)) & latest_tick;
     nodes_[handle].tag = tag;
     link(handle, list_for(nodes_[handle].tick));
     ++size_;

@@ -50,12 +50,13 @@ private:
     static constexpr List far_list = due_list + 1;
     static constexpr List free_list = far_list + 1;  ///< of nodes that hold no deadline
     static constexpr List lists = free_list + 1;
+    static constexpr std::uint64_t latest_tick = (std::uint64_t{1} << 48) - 1;  ///< 8,900 years; the clock ends after 292
     struct Node {
-        std::uint64_t tick = 0;
+        std::uint64_t tick : 48 = 0;
+        std::uint64_t list : 16 = free_list;
         std::uint64_t tag = 0;
         Handle next = none;  ///< in the ring that is `list`
         Handle previous = none;
-        List list = free_list;
     };
     struct Stop {
         std::uint64_t tick;

@@ -171,6 +171,20 @@ TEST_CASE("a call for one worker goes there and nowhere else") {
     CHECK(a.calls().empty());
 }
 
+TEST_CASE("a call for one worker that has a key, too, goes to that worker, and stays with it when others come") {
+    BrokerBench bench;
+    auto& a = bench.worker("a", Offer{});
+    auto& client = bench.client("c");
+    for (std::uint32_t i = 0; i < 20; ++i) {
+        const auto key = std::to_string(i);
+        client.request(i, "S.m", no_params, {.key = key, .worker = a.worker_id()});
+    }
+    auto& b = bench.worker("b", {.capacity = 20});
+    a.heartbeat(20);
+    CHECK(a.calls().size() == 20);
+    CHECK(b.calls().empty());
+}
+
 TEST_CASE(
     "a worker that registers again with more services and more room draws nothing before its queues are settled") {
     BrokerBench bench;

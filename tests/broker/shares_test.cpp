@@ -19,69 +19,78 @@ using Age = Shares::Age;
 /// Some share a slot.
 PeerId peer(std::uint32_t client) { return {.slot = client / 2, .generation = client % 2}; }
 
-Call call_of(std::uint32_t client) {
-    Call call;
-    call.caller = peer(client);
-    return call;
-}
+/// Calls that are worth something, in a table.
+struct Calls {
+    Call& make(std::uint32_t client, std::size_t bytes = 1) {
+        Call& call = *table.take();
+        call.caller = peer(client);
+        call.request.assign(std::string(usual_head_size + bytes, 'x'));
+        return call;
+    }
+    CallTable table;
+};
 
 TEST_CASE("shares: nobody has anything at first, and again when all is removed") {
-    Shares shares(Shares::Kind::calls);
+    Shares shares(Shares::Kind::bytes);
+    Calls calls;
     CHECK(shares.largest() == 0);
-    CHECK(shares.newest_of_largest() == nullptr);
+    CHECK(shares.newest_of_largest(calls.table) == nullptr);
     CHECK(shares.held_by(peer(7)) == 0);
-    Call call = call_of(7);
-    shares.add(call, 5, Age::newest);
+    Call& call = calls.make(7, 5);
+    shares.add(calls.table, call, Age::newest);
     CHECK(shares.largest() == 5);
     CHECK(shares.held_by(peer(7)) == 5);
     CHECK(shares.clients() == 1);
-    shares.remove(call);
+    shares.remove(calls.table, call);
     CHECK(shares.largest() == 0);
-    CHECK(shares.newest_of_largest() == nullptr);
+    CHECK(shares.newest_of_largest(calls.table) == nullptr);
     CHECK(shares.held_by(peer(7)) == 0);
     CHECK(shares.clients() == 0);
 }
 
 TEST_CASE("shares: the client that has most is in front, with its newest call") {
     Shares shares(Shares::Kind::calls);
-    std::vector<Call> calls;
-    for (const std::uint32_t client : {1U, 2U, 2U, 3U, 2U, 3U}) calls.push_back(call_of(client));
-    for (auto& call : calls) shares.add(call, 1, Age::newest);
-    CHECK(shares.newest_of_largest() == &calls[4]);
-    shares.remove(calls[4]);
-    shares.remove(calls[1]);
+    Calls calls;
+    std::vector<Call*> all;
+    for (const std::uint32_t client : {1U, 2U, 2U, 3U, 2U, 3U}) all.push_back(&calls.make(client));
+    for (Call* call : all) shares.add(calls.table, *call, Age::newest);
+    CHECK(shares.newest_of_largest(calls.table) == all[4]);
+    shares.remove(calls.table, *all[4]);
+    shares.remove(calls.table, *all[1]);
     CHECK(shares.largest() == 2);
-    CHECK(shares.newest_of_largest() == &calls[5]);
+    CHECK(shares.newest_of_largest(calls.table) == all[5]);
 }
 
 TEST_CASE("shares: a call that comes back is its client's oldest") {
     Shares shares(Shares::Kind::calls);
-    Call first = call_of(1);
-    Call second = call_of(1);
-    Call back = call_of(1);
-    shares.add(back, 1, Age::oldest);
-    shares.add(first, 1, Age::newest);
-    shares.remove(back);
-    shares.add(back, 1, Age::oldest);
-    shares.add(second, 1, Age::newest);
+    Calls calls;
+    Call& first = calls.make(1);
+    Call& second = calls.make(1);
+    Call& back = calls.make(1);
+    shares.add(calls.table, back, Age::oldest);
+    shares.add(calls.table, first, Age::newest);
+    shares.remove(calls.table, back);
+    shares.add(calls.table, back, Age::oldest);
+    shares.add(calls.table, second, Age::newest);
     for (Call* expected : {&second, &first, &back}) {
-        CHECK(shares.newest_of_largest() == expected);
-        shares.remove(*shares.newest_of_largest());
+        CHECK(shares.newest_of_largest(calls.table) == expected);
+        shares.remove(calls.table, *shares.newest_of_largest(calls.table));
     }
 }
 
 TEST_CASE("shares: calls and bytes of the same call are told apart") {
     Shares by_number(Shares::Kind::calls);
     Shares by_bytes(Shares::Kind::bytes);
-    Call small = call_of(1);
-    Call smaller = call_of(1);
-    Call large = call_of(2);
-    for (Call* call : {&small, &smaller, &large}) by_number.add(*call, 1, Age::newest);
-    by_bytes.add(small, 10, Age::newest);
-    by_bytes.add(smaller, 1, Age::newest);
-    by_bytes.add(large, 100, Age::newest);
-    CHECK(by_number.newest_of_largest() == &smaller);
-    CHECK(by_bytes.newest_of_largest() == &large);
+    Calls calls;
+    Call& small = calls.make(1, 10);
+    Call& smaller = calls.make(1, 1);
+    Call& large = calls.make(2, 100);
+    for (Call* call : {&small, &smaller, &large}) by_number.add(calls.table, *call, Age::newest);
+    by_bytes.add(calls.table, small, Age::newest);
+    by_bytes.add(calls.table, smaller, Age::newest);
+    by_bytes.add(calls.table, large, Age::newest);
+    CHECK(by_number.newest_of_largest(calls.table) == &smaller);
+    CHECK(by_bytes.newest_of_largest(calls.table) == &large);
     CHECK(by_bytes.held_by(peer(1)) == 11);
 }
 
@@ -109,11 +118,11 @@ struct Naive {
 class RandomShares {
 public:
     RandomShares(std::uint32_t seed, Shares::Kind kind) : random_(seed), shares_(kind) {
-        for (std::size_t i = 0; i < calls_.size(); ++i) calls_[i] = call_of(pick(1 + pick(60)));
+        for (auto& call : all_) call = &calls_.make(pick(1 + pick(60)), kind == Shares::Kind::calls ? 1 : some_bytes());
     }
 
     void step() {
-        Call& call = calls_[pick(static_cast<std::uint32_t>(calls_.size()))];
+        Call& call = *all_[pick(static_cast<std::uint32_t>(all_.size()))];
         if (in_.contains(&call))
             leave(call);
         else
@@ -125,21 +134,22 @@ private:
     std::uint32_t pick(std::uint32_t below) {
         return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(random_);
     }
+    std::size_t some_bytes() { return pick(4) == 0 ? pick(1000) : 1; }
     void enter(Call& call) {
-        const std::size_t amount = pick(4) == 0 ? pick(1000) : 1;
+        const std::size_t amount = call.tail().size();
         auto& line = naive_.held[call.caller];
         if (pick(5) == 0) {
-            shares_.add(call, amount, Age::oldest);
+            shares_.add(calls_.table, call, Age::oldest);
             line.emplace_front(&call, amount);
         } else {
-            shares_.add(call, amount, Age::newest);
+            shares_.add(calls_.table, call, Age::newest);
             line.emplace_back(&call, amount);
         }
         in_[&call] = true;
     }
     void leave(Call& call) {
-        Call& gone = pick(3) == 0 ? *shares_.newest_of_largest() : call;
-        shares_.remove(gone);
+        Call& gone = pick(3) == 0 ? *shares_.newest_of_largest(calls_.table) : call;
+        shares_.remove(calls_.table, gone);
         naive_.remove(gone);
         in_.erase(&gone);
     }
@@ -148,7 +158,7 @@ private:
         REQUIRE(shares_.largest() == naive_.largest());
         const PeerId client = peer(pick(60));
         REQUIRE(shares_.held_by(client) == naive_.of(client));
-        const Call* newest = shares_.newest_of_largest();
+        const Call* newest = shares_.newest_of_largest(calls_.table);
         REQUIRE((newest == nullptr) == in_.empty());
         if (!newest) return;
         REQUIRE(naive_.of(newest->caller) == naive_.largest());
@@ -156,7 +166,8 @@ private:
     }
 
     std::mt19937 random_;
-    std::array<Call, 150> calls_;
+    Calls calls_;
+    std::array<Call*, 150> all_{};
     Shares shares_;
     Naive naive_;
     std::map<Call*, bool> in_;
