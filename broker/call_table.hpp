@@ -45,6 +45,7 @@ struct CallRecord {
     bool moved_out = false;  ///< its large body went to the worker and cannot be sent again
     std::uint8_t lost = 0;   ///< how many workers were lost with it
 
+    std::uint32_t lane = 0;  ///< of `queue`
     std::uint32_t client_msgid = 0;
     // Who asked, and how to answer. No client: it is gone, and this is a one-way call or abandoned.
     Client* client = nullptr;
@@ -68,7 +69,6 @@ struct CallRecord {
     // Neighbours among its client's calls.
     Call* client_next = nullptr;
     Call* client_previous = nullptr;
-    std::uint32_t lane = 0;
     // Among its client's waiting calls, of its service and of all.
     ShareLink share_of_calls;
     ShareLink share_of_bytes;
@@ -115,6 +115,8 @@ struct Call : CallRecord {
         return *extras;
     }
 };
+
+static_assert(sizeof(void*) != 8 || sizeof(Call) <= 200);
 
 /// Slots for calls, used again oldest first, so that an id that was ended long ago finds nothing. Not thread-safe.
 class CallTable {
