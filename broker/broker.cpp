@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cstdint>
@@ -51,6 +52,17 @@ std::string random_id() {
     return id;
 }
 
+/// Connections cannot take what libzmq, logs and files need: at the limit of descriptors, libzmq tries to accept again and again.
+transport::ConnectionLimits connection_limits(const BrokerConnections& wanted) {
+    constexpr std::size_t spare_descriptors = 100;
+    std::size_t total = wanted.max;
+    rlimit descriptors{};
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur < wanted.max + spare_descriptors)
+        total = descriptors.rlim_cur > 2 * spare_descriptors ? descriptors.rlim_cur - spare_descriptors
+                                                             : descriptors.rlim_cur / 2;
+    return {total, wanted.max_per_address != 0 ? wanted.max_per_address : total / 2, wanted.max_accept_rate};
+}
+
 Endpoint checked(const std::string& text, bool open) {
     auto endpoint = Endpoint::parse(text, Endpoint::Use::bind).value();
     if (!open && !endpoint.is_local())
@@ -85,6 +97,7 @@ struct Broker::State {
     State(BrokerOptions wanted, const transport::Context& context)
         : options(std::move(wanted)),
           core(options.limits, random_id(), Clock::now()),
+          gate(transport::make_gate(connection_limits(options.connections))),
           keys(options.keys ? std::make_unique<broker::KeyTable>(options.keys->authorized) : nullptr),
           front(broker::Side::front, context, front_options(), keys.get(), core),
           back(broker::Side::back, context, router_options(broker::Side::back), keys.get(), core) {
@@ -100,6 +113,8 @@ struct Broker::State {
     transport::RouterOptions router_options(broker::Side side) {
         transport::RouterOptions result;
         result.max_message = options.limits.max_message;
+        result.gate = gate;
+        result.door = side == broker::Side::front ? transport::Door::front : transport::Door::back;
         if (keys)
             result.keys = {options.keys->own.secret_key, [this, side](auto key, auto address) {
                                const auto number = keys->admit(side, key, address);
@@ -126,10 +141,12 @@ struct Broker::State {
     void look_at_keys(TimePoint now);
     void report_events();
     void report_refused();
+    void report_not_admitted(TimePoint now);
     void wait(bool drained, std::size_t blocked, TimePoint now);
 
     BrokerOptions options;
     BrokerCore core;
+    std::shared_ptr<transport::Gate> gate;
     std::unique_ptr<broker::KeyTable> keys;  ///< the routers' threads use it and the wakeup until they are gone
     transport::Wakeup wakeup;
     Side front;
@@ -139,6 +156,8 @@ struct Broker::State {
     std::function<void(const BrokerEvent&)> on_event;
     std::atomic<bool> stopping{false};
     std::atomic<bool> keys_changed{false};
+    TimePoint next_report_of_connections;
+    transport::RefusedConnections not_admitted;  ///< since the last report
     std::optional<TimePoint> drain_end;
     std::optional<TimePoint> flush_end;
 };
@@ -156,6 +175,7 @@ void Broker::State::run() {
             core.set_worker_address(*peer, back.router.address(*peer));
         if (stopping && !drain_end) begin_drain(now);
         const auto blocked = send_all();
+        report_not_admitted(now);
         report_events();
         if (core.take_trimmed()) malloc_trim(0);
         if (drain_end && finished(now) && (blocked == 0 || now >= *flush_end)) return;
@@ -262,6 +282,23 @@ void Broker::State::report_refused() {
         for (auto& event : side->admission.take_events()) events.push_back(std::move(event));
     for (const auto& event : events)
         if (on_event) on_event(event);
+}
+
+/// One line a second: what is done to a flood of connections must not cost more than they do.
+void Broker::State::report_not_admitted(TimePoint now) {
+    auto refused = transport::take_refused(*gate);
+    if (refused.count > 0) {
+        core.counters().add(Counter::connections_refused, refused.count);
+        refused.count += not_admitted.count;
+        not_admitted = std::move(refused);
+    }
+    if (not_admitted.count == 0 || now < next_report_of_connections) return;
+    next_report_of_connections = now + std::chrono::seconds(1);
+    const auto report = std::exchange(not_admitted, {});
+    if (on_event)
+        on_event({true,
+                  "refused connections",
+                  {{"count", std::to_string(report.count)}, {"address", report.address}, {"why", report.why}}});
 }
 
 void Broker::State::report_events() {

@@ -46,6 +46,8 @@ struct Client {
     Deadlines::Handle timer = Deadlines::none;
     Call* calls = nullptr;          ///< not ended, newest first
     std::size_t awaited = 0;        ///< of them, those that it waits for: not one-way
+    std::size_t held = 0;           ///< all of them, one-way ones included
+    std::size_t held_bytes = 0;     ///< of their requests
     std::uint64_t calls_ended = 0;  ///< with an outcome
     std::uint64_t errors = 0;       ///< of them
     Method* last_method = nullptr;  ///< most clients call the same one again; it may
@@ -171,6 +173,7 @@ private:
     // overload.cpp: who is let in when not all can be.
     [[nodiscard]] std::optional<Error> check_wait(const Client& client, const Call& call);
     [[nodiscard]] Duration handling_time(const Call& call) const noexcept;
+    [[nodiscard]] std::optional<Error> check_share(const Client& client, std::size_t bytes) const;
     [[nodiscard]] std::optional<Error> check_room(const Client& client, const Call& call, std::size_t bytes);
     [[nodiscard]] bool plan_room(const Service& service, PeerId client, std::size_t bytes);
     [[nodiscard]] bool plan_bytes(PeerId client, std::size_t bytes, std::size_t freed);

@@ -37,15 +37,16 @@ struct CallRecord {
     std::uint8_t elements = 0;     ///< of the request that a worker gets: 4 or 5
 
     State state = State::free;
-    bool one_way = false;
-    bool idempotent = false;       ///< from its first dispatch on, if the caller did not say
-    bool idempotent_said = false;  ///< by the caller
-    bool timing = false;
-    bool keyed = false;
-    bool moved_out = false;  ///< its large body went to the worker and cannot be sent again
-    std::uint8_t lost = 0;   ///< how many workers were lost with it
+    bool one_way : 1 = false;
+    bool idempotent : 1 = false;       ///< from its first dispatch on, if the caller did not say
+    bool idempotent_said : 1 = false;  ///< by the caller
+    bool timing : 1 = false;
+    bool keyed : 1 = false;
+    bool moved_out : 1 = false;  ///< its large body went to the worker and cannot be sent again
+    std::uint8_t lost = 0;       ///< how many workers were lost with it
 
-    std::uint32_t lane = 0;  ///< of `queue`
+    std::uint32_t lane = 0;           ///< of `queue`
+    std::uint32_t request_bytes = 0;  ///< as they count for the client
     std::uint32_t client_msgid = 0;
     // Who asked, and how to answer. No client: it is gone, and this is a one-way call or abandoned.
     Client* client = nullptr;

@@ -34,9 +34,10 @@ enum class Counter : std::uint8_t {
     invalid_responses,       // made INTERNAL, because their error was no error object
     undeliverable_messages,  // the peer was gone
     slow_peers_cut,
-    peers_cut_off,  // their key was taken out, or they may not any more what they registered
-    peers_refused,  // came with a key that is not let in
-    clients_lost,   // silent for three heartbeats with calls in flight
+    peers_cut_off,        // their key was taken out, or they may not any more what they registered
+    peers_refused,        // came with a key that is not let in
+    connections_refused,  // more than may be, or faster
+    clients_lost,         // silent for three heartbeats with calls in flight
     workers_registered,
     workers_lost,  // connection closed or silent, without leave
     workers_left,
@@ -72,6 +73,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::
     "slow_peers_cut",
     "peers_cut_off",
     "peers_refused",
+    "connections_refused",
     "clients_lost",
     "workers_registered",
     "workers_lost",

@@ -100,6 +100,7 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
                                        Body* alone) {
     if (needs_keys_ && !may_call(client, message.method)) return may_not_call(client, message.method);
     if (auto error = check_request(envelope, message)) return error;
+    if (auto error = check_share(client, message.tail.size())) return error;
     std::uint64_t pin = 0;
     if (auto error = find_pin(message, pin)) return error;
     Method* method = nullptr;
@@ -150,6 +151,7 @@ void BrokerCore::describe(Call& call, std::string_view envelope, const MessageVi
     const OptionsView& options = message.options;
     const std::uint64_t longest = to_milliseconds(limits_.max_timeout);
     const std::uint64_t usual = to_milliseconds(limits_.default_timeout);
+    call.request_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(message.tail.size(), UINT32_MAX));
     call.accepted = now_;
     call.deadline = now_ + std::chrono::milliseconds(std::min(options.timeout_ms.value_or(usual), longest));
     call.one_way = message.type == MessageType::notification;
@@ -235,6 +237,8 @@ void BrokerCore::attach(Call& call, Client& client) {
     call.client_next = client.calls;
     if (client.calls) client.calls->client_previous = &call;
     client.calls = &call;
+    ++client.held;
+    client.held_bytes += call.request_bytes;
     if (call.one_way) return;
     if (client.by_msgid) (*client.by_msgid)[call.client_msgid] = &call;
     ++client.awaited;
@@ -248,6 +252,8 @@ void BrokerCore::detach(Call& call) {
     (call.client_previous ? call.client_previous->client_next : client.calls) = call.client_next;
     if (call.client_next) call.client_next->client_previous = call.client_previous;
     call.client_next = call.client_previous = nullptr;
+    --client.held;
+    client.held_bytes -= call.request_bytes;
     if (call.one_way) return;
     --client.awaited;
     if (!client.by_msgid) return;

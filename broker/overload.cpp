@@ -56,6 +56,18 @@ Duration BrokerCore::handling_time(const Call& call) const noexcept {
     return call.method->handling.usual(now_).value_or(Duration::zero());
 }
 
+/// What one client may have in the broker, whether others need the room or not.
+std::optional<Error> BrokerCore::check_share(const Client& client, std::size_t bytes) const {
+    const bool too_many = client.held >= limits_.max_client_calls;
+    if (!too_many && client.held_bytes + bytes <= limits_.max_client_bytes) return std::nullopt;
+    return Error{
+        Code::resource_exhausted,
+        too_many ? "this client has " + std::to_string(client.held) + " calls in flight already (--max-client-calls)"
+                 : "the calls of this client hold " + std::to_string(client.held_bytes) +
+                       " bytes already (--max-client-bytes)",
+        By::broker, Ran::no};
+}
+
 /// Limits are for calls that would wait: others' floods are nothing to a call that a worker has room for. Where a limit is
 /// reached, clients that have more waiting than this one would have make room: displace() is to be called once the call has
 /// its place.

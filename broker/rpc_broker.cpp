@@ -9,6 +9,7 @@
 #include <rpcbroker/endpoint.hpp>
 
 #include "broker/authorized_file.hpp"
+#include "common/program/descriptors.hpp"
 #include "common/program/flags.hpp"
 #include "common/program/log.hpp"
 #include "common/program/memory.hpp"
@@ -79,7 +80,17 @@ void add_flags(Flags& flags, Wanted& wanted) {
     flags.group("Limits")
         .add_size("--max-message", limits.max_message, "of one body; a larger one closes its connection")
         .add_number("--max-queued", limits.max_queued, "waiting calls, a service", 1)
-        .add_size("--max-queued-bytes", limits.max_queued_bytes, "of all waiting calls together");
+        .add_size("--max-queued-bytes", limits.max_queued_bytes, "of all waiting calls together")
+        .add_number("--max-client-calls", limits.max_client_calls, "in flight, a client", 1)
+        .add_size("--max-client-bytes", limits.max_client_bytes, "of the calls in flight of a client");
+    BrokerConnections& connections = wanted.options.connections;
+    flags.group("Connections")
+        .add_number("--max-connections", connections.max,
+                    "of clients and workers; lower where the system does not allow so many descriptors (ulimit -n)", 8)
+        .add_number("--max-connections-per-address", connections.max_per_address,
+                    "from one address; 0 is half of all that may be")
+        .add_number("--max-accept-rate", connections.max_accept_rate,
+                    "connections a second from one address, five times as many at once; 0 is no limit");
 }
 
 std::optional<std::string> stranger_can_reach(const std::vector<Endpoint>& endpoints) {
@@ -132,6 +143,7 @@ void serve(Broker& broker, StopSignal& signal) {
 int main(int argc, char** argv) {
     keep_freed_memory();
     use_one_arena();
+    raise_descriptor_limit();
     Wanted wanted;
     Flags flags{
         "rpc-broker", "Passes calls of clients on to the workers that registered their methods.",

@@ -1,17 +1,16 @@
 #include "common/transport/router.hpp"
 
-#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "common/transport/address.hpp"
 #include "common/transport/router_state.hpp"
 
 namespace rpcbroker::transport {
@@ -49,6 +48,13 @@ int check_path(const std::string& path) {
     return somebody_listens(path) ? EADDRINUSE : 0;
 }
 
+// By reset, so that neither system keeps anything of it.
+void cut(int descriptor) noexcept {
+    const linger at_once{1, 0};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::shutdown(descriptor, SHUT_RDWR);
+}
+
 // libzmq binds to addresses and interfaces, not to this name.
 std::string address_to_bind(const Endpoint& endpoint) {
     if (endpoint.transport() != Endpoint::Transport::tcp || endpoint.address() != "localhost") return endpoint.text();
@@ -60,7 +66,9 @@ std::string address_to_bind(const Endpoint& endpoint) {
 Router::State::State(Context context, const RouterOptions& options)
     : socket(std::move(context), ZMQ_ROUTER),
       monitor(socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED),
-      budget(options.most_under_way) {
+      budget(options.most_under_way),
+      gate(options.gate),
+      door(options.door) {
     socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark, options.stuck});
     socket.set(ZMQ_BACKLOG, options.backlog);
     socket.set(ZMQ_ROUTER_MANDATORY, 1);
@@ -78,20 +86,39 @@ void Router::State::read_events() {
     Monitor::Event event{};
     while (monitor.next(event)) {
         const int descriptor = static_cast<int>(event.value);
-        if (event.what == ZMQ_EVENT_DISCONNECTED) peers.disconnected(descriptor);
+        if (event.what == ZMQ_EVENT_DISCONNECTED) leave(descriptor);
         if (event.what == ZMQ_EVENT_ACCEPTED) accept(descriptor);
     }
     for (const int descriptor : unwanted) {
-        if (peers.is_refused(descriptor)) ::shutdown(descriptor, SHUT_RDWR);
+        if (peers.is_refused(descriptor)) cut(descriptor);
     }
     unwanted.clear();
 }
 
 void Router::State::accept(int descriptor) {
+    leave(descriptor);
     peers.accepted(descriptor);
-    if (accepting) return;
+    if (accepting && is_wanted(descriptor)) return;
     peers.refuse(descriptor);
     unwanted.push_back(descriptor);
+}
+
+bool Router::State::is_wanted(int descriptor) {
+    if (!gate) return true;
+    auto address = network_of(descriptor);
+    if (gate->refuses(door, address, Clock::now())) return false;
+    const auto index = static_cast<std::size_t>(descriptor);
+    if (index >= guests.size()) guests.resize(index + 1);
+    guests[index] = std::move(address);
+    return true;
+}
+
+void Router::State::leave(int descriptor) {
+    peers.disconnected(descriptor);
+    const auto index = static_cast<std::size_t>(descriptor);
+    if (index >= guests.size() || !guests[index]) return;
+    gate->left(door, *guests[index]);
+    guests[index].reset();
 }
 
 // Whose message it is whose routing id is in `name` and whose last frame is in `frame`.
@@ -169,6 +196,10 @@ bool Router::State::has_room(PeerId peer) {
 
 bool Router::State::is_ready() { return peers.has_closed() || socket.has_input() || monitor.socket().has_input(); }
 
+std::shared_ptr<Gate> make_gate(const ConnectionLimits& limits) { return std::make_shared<Gate>(limits); }
+
+RefusedConnections take_refused(Gate& gate) { return gate.take_refused(); }
+
 Router::Router(Context context, const RouterOptions& options)
     : state_(std::make_unique<State>(std::move(context), options)) {}
 
@@ -240,19 +271,7 @@ bool Router::next_closed(PeerId& peer) {
 
 std::string Router::address(PeerId peer) const {
     state_->read_events();  // the descriptor may be another's by now
-    const int descriptor = state_->peers.descriptor(peer);
-    sockaddr_storage remote{};
-    socklen_t size = sizeof remote;
-    auto* const generic = reinterpret_cast<sockaddr*>(&remote);
-    if (descriptor == Peers::no_descriptor || ::getpeername(descriptor, generic, &size) != 0) return {};
-    std::array<char, NI_MAXHOST> host{};
-    std::array<char, NI_MAXSERV> port{};
-    const int failed =
-        remote.ss_family == AF_UNIX || ::getnameinfo(generic, size, host.data(), host.size(), port.data(), port.size(),
-                                                     NI_NUMERICHOST | NI_NUMERICSERV) != 0;
-    if (failed != 0) return "local";
-    const std::string text = host.data();
-    return (remote.ss_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port.data();
+    return address_of(state_->peers.descriptor(peer));
 }
 
 void Router::disconnect(PeerId peer) noexcept {

@@ -32,6 +32,29 @@ struct RouterKeys {
     Admit admit;
 };
 
+/// 0: no limit.
+struct ConnectionLimits {
+    std::size_t total = 0;
+    std::size_t per_address = 0;  ///< of one IPv4 address or IPv6 network (/64), or over ipc
+    std::size_t accepts_per_second =
+        0;  ///< from one such address, in the long run; five seconds' worth may come at once
+};
+
+/// The two sides that share the limits of connections: each leaves an eighth of them to the other.
+enum class Door : std::uint8_t { front, back };
+
+struct RefusedConnections {
+    std::uint64_t count = 0;
+    std::string address;  ///< of the last one
+    std::string why;
+};
+
+/// Counts the connections of the routers that have it, which must be driven by one thread.
+class Gate;
+std::shared_ptr<Gate> make_gate(const ConnectionLimits& limits);
+/// Those since the last time.
+RefusedConnections take_refused(Gate& gate);
+
 struct RouterOptions {
     std::size_t max_message = std::size_t{64} << 20;     ///< bytes; a larger body closes its connection
     std::chrono::milliseconds handshake{2000};           ///< a connection that is not through by then is closed
@@ -41,6 +64,8 @@ struct RouterOptions {
     std::chrono::milliseconds stuck{15'000};             ///< a peer whose system took nothing for so long is cut (tcp)
     int backlog = 1024;
     std::optional<RouterKeys> keys{};
+    std::shared_ptr<Gate> gate{};  ///< who may connect at all; none: everybody
+    Door door = Door::front;       ///< of the gate
 };
 
 /// A body, and how to answer it. Used again and again by the receive loop, so that it allocates nothing a body.

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/transport/gate.hpp"
 #include "common/transport/monitor.hpp"
 #include "common/transport/peers.hpp"
 #include "common/transport/router.hpp"
@@ -20,6 +21,8 @@ struct Router::State {
 
     void read_events();
     void accept(int descriptor);
+    void leave(int descriptor);
+    [[nodiscard]] bool is_wanted(int descriptor);
     /// Whose message it is; sets incoming.peer and incoming.introduced. `body`, or why it is nobody's.
     Received identify(Incoming& incoming);
     bool introduce(PeerId peer, std::uint64_t key, Incoming& incoming);
@@ -42,6 +45,9 @@ struct Router::State {
     SendBudget budget;
     Frame name;   ///< the first frame of a message: its routing id
     Frame frame;  ///< the one after it that was read last
+    std::shared_ptr<Gate> gate;
+    Door door;
+    std::vector<std::optional<std::string>> guests;  ///< by descriptor: the addresses of those that the gate counts
     std::vector<int> unwanted;
     std::vector<Introduced> introduced;  ///< with keys: by slot
     bool accepting = true;

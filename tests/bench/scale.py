@@ -73,7 +73,7 @@ def cost_of_calls(service, seconds):
 
 
 def depth(seconds, calls=1_000_000):
-    with Service("--max-queued", "2000000") as service:
+    with Service("--max-queued", "2000000", "--max-client-calls", "2000000") as service:
         worker = Peer(service.backend)
         worker.register({"Deep": ["Wait"]}, capacity=0)
         rates = [cost_of_calls(service, seconds)]
