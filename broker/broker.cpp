@@ -141,6 +141,7 @@ struct Broker::State {
     void look_at_keys(TimePoint now);
     void report_events();
     void report_refused();
+    void cut_floods(bool drained, TimePoint now);
     void report_not_admitted(TimePoint now);
     void wait(bool drained, std::size_t blocked, TimePoint now);
 
@@ -171,6 +172,7 @@ void Broker::State::run() {
         look_at_keys(now);
         const bool drained = receive_all(now);
         core.on_time(now, drained);
+        cut_floods(drained, now);
         while (const auto peer = core.next_without_address())
             core.set_worker_address(*peer, back.router.address(*peer));
         if (stopping && !drain_end) begin_drain(now);
@@ -284,6 +286,14 @@ void Broker::State::report_refused() {
         if (on_event) on_event(event);
 }
 
+void Broker::State::cut_floods(bool drained, TimePoint now) {
+    for (auto* side : {&front, &back})
+        for (const auto& address : side->router.cut_floods(drained, now)) {
+            core.counters().add(Counter::floods_cut);
+            if (on_event) on_event({true, "cut off, as its message has no end", {{"address", address}}});
+        }
+}
+
 /// One line a second: what is done to a flood of connections must not cost more than they do.
 void Broker::State::report_not_admitted(TimePoint now) {
     auto refused = transport::take_refused(*gate);
@@ -313,6 +323,8 @@ void Broker::State::wait(bool drained, std::size_t blocked, TimePoint now) {
     const auto at_most = [&](Duration limit) { timeout = timeout ? std::min(*timeout, limit) : limit; };
     if (const auto next = core.next_deadline()) at_most(*next - now);
     if (blocked > 0) at_most(retry_blocked);
+    for (const auto* side : {&front, &back})
+        if (const auto next = side->router.next_look()) at_most(std::max(*next - now, Duration::zero()));
     if (drain_end && *drain_end > now) at_most(*drain_end - now);
     if (!front.gone.empty() || !back.gone.empty() || (stopping && !drain_end)) at_most(Duration::zero());
     poller.wait(timeout);

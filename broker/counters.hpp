@@ -37,6 +37,7 @@ enum class Counter : std::uint8_t {
     peers_cut_off,        // their key was taken out, or they may not any more what they registered
     peers_refused,        // came with a key that is not let in
     connections_refused,  // more than may be, or faster
+    floods_cut,           // messages without an end
     clients_lost,         // silent for three heartbeats with calls in flight
     workers_registered,
     workers_lost,  // connection closed or silent, without leave
@@ -74,6 +75,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::
     "peers_cut_off",
     "peers_refused",
     "connections_refused",
+    "floods_cut",
     "clients_lost",
     "workers_registered",
     "workers_lost",

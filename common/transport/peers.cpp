@@ -78,6 +78,12 @@ int Peers::descriptor(PeerId peer) const noexcept {
     return found && found->phase == Phase::open ? found->descriptor : no_descriptor;
 }
 
+std::optional<std::uint32_t> Peers::slot_at(int descriptor) const noexcept {
+    const auto index = static_cast<std::size_t>(descriptor);
+    if (index >= descriptors_.size() || descriptors_[index].slot == no_slot) return std::nullopt;
+    return descriptors_[index].slot;
+}
+
 Peers::Descriptor& Peers::entry(int descriptor) {
     const auto index = static_cast<std::size_t>(descriptor);
     if (index >= descriptors_.size()) descriptors_.resize(index + 1);

@@ -54,6 +54,8 @@ public:
 
     /// Valid until the peer is reported; null when it is over.
     [[nodiscard]] const std::string* routing_id(PeerId peer) const noexcept;
+    /// Of the peer whose open connection that is, if a message of it was read.
+    [[nodiscard]] std::optional<std::uint32_t> slot_at(int descriptor) const noexcept;
     /// Of a connection that is open; else no_descriptor.
     [[nodiscard]] int descriptor(PeerId peer) const noexcept;
 

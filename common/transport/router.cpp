@@ -67,6 +67,7 @@ Router::State::State(Context context, const RouterOptions& options)
     : socket(std::move(context), ZMQ_ROUTER),
       monitor(socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED),
       budget(options.most_under_way),
+      inflow(options.max_message),
       gate(options.gate),
       door(options.door) {
     socket.set({options.max_message, options.handshake, options.linger, options.high_water_mark, options.stuck});
@@ -98,6 +99,7 @@ void Router::State::read_events() {
 void Router::State::accept(int descriptor) {
     leave(descriptor);
     peers.accepted(descriptor);
+    inflow.accepted(descriptor);
     if (accepting && is_wanted(descriptor)) return;
     peers.refuse(descriptor);
     unwanted.push_back(descriptor);
@@ -115,6 +117,7 @@ bool Router::State::is_wanted(int descriptor) {
 
 void Router::State::leave(int descriptor) {
     peers.disconnected(descriptor);
+    inflow.closed(descriptor);
     const auto index = static_cast<std::size_t>(descriptor);
     if (index >= guests.size() || !guests[index]) return;
     gate->left(door, *guests[index]);
@@ -239,6 +242,7 @@ Received Router::receive(Incoming& incoming) {
     const bool good = state.read_frames(incoming.envelope);
     const auto whose = state.identify(incoming);
     if (whose != Received::body) return whose;
+    state.inflow.read(incoming.peer);
     if (!good) return Received::bad_frames;
     state.frame.move_to(incoming.body);
     return Received::body;
@@ -273,6 +277,20 @@ std::string Router::address(PeerId peer) const {
     state_->read_events();  // the descriptor may be another's by now
     return address_of(state_->peers.descriptor(peer));
 }
+
+std::vector<std::string> Router::cut_floods(bool drained, TimePoint now) {
+    std::vector<std::string> addresses;
+    const auto due = next_look();
+    if (due && *due > now) return addresses;
+    state_->read_events();
+    for (const int descriptor : state_->inflow.look(state_->peers, drained, now)) {
+        addresses.push_back(address_of(descriptor));
+        cut(descriptor);
+    }
+    return addresses;
+}
+
+std::optional<TimePoint> Router::next_look() const noexcept { return state_->inflow.next_look(); }
 
 void Router::disconnect(PeerId peer) noexcept {
     state_->read_events();

@@ -12,12 +12,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <rpcbroker/endpoint.hpp>
 #include <rpcbroker/result.hpp>
 
 #include "common/body.hpp"
 #include "common/peer.hpp"
+#include "common/time.hpp"
 #include "common/transport/context.hpp"
 
 namespace rpcbroker::transport {
@@ -121,6 +123,10 @@ public:
     bool next_closed(PeerId& peer);
     /// Where the peer is: "10.0.0.7:41234", "local" for ipc, empty when its connection is gone or over inproc.
     [[nodiscard]] std::string address(PeerId peer) const;
+    /// Cuts those (tcp) who send a message without end, and says from where. To be called at next_look(), or each turn.
+    /// `drained`: receive has said in this turn that nothing is left.
+    std::vector<std::string> cut_floods(bool drained, TimePoint now);
+    [[nodiscard]] std::optional<TimePoint> next_look() const noexcept;
     /// Cuts the peer's connection (tcp and ipc). It is then reported by next_closed.
     void disconnect(PeerId peer) noexcept;
 

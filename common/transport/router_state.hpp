@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/transport/gate.hpp"
+#include "common/transport/inflow.hpp"
 #include "common/transport/monitor.hpp"
 #include "common/transport/peers.hpp"
 #include "common/transport/router.hpp"
@@ -43,6 +44,7 @@ struct Router::State {
     Monitor monitor;
     Peers peers;
     SendBudget budget;
+    Inflow inflow;
     Frame name;   ///< the first frame of a message: its routing id
     Frame frame;  ///< the one after it that was read last
     std::shared_ptr<Gate> gate;
