@@ -18,7 +18,7 @@ namespace {
 
 /// All are looked at when the process has grown by so much, and so often in any case: to look costs a system call or two each.
 constexpr std::size_t growth = std::size_t{4} << 20;
-constexpr std::chrono::milliseconds seldom{250};
+constexpr std::chrono::milliseconds seldom{500};
 
 /// Small frames take up to 32 times their bytes in libzmq, and those of a kilobyte still half as much again. Growth of the process
 /// that the bytes do not explain is suspicious, and so is a stream of frames that all say that more will come; a message may

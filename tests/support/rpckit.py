@@ -8,6 +8,7 @@ by process id when the test is over; a test that fails shows what they logged. B
 
 import os
 import pathlib
+import resource
 import select
 import signal
 import subprocess
@@ -49,16 +50,22 @@ def wait_until(condition, what, within=PATIENCE):
     raise AssertionError(f"within {within} s: {what}")
 
 
+def set_limits(limits):
+    """{resource.RLIMIT_…: value}, soft and hard, of this process."""
+    for which, value in limits.items():
+        resource.setrlimit(which, (value, value))
+
+
 class Program:
     """One started program. Its standard error is kept in `log`, its standard output is read a line at a time."""
 
-    def __init__(self, name, *arguments, environment=None, stdin=subprocess.DEVNULL):
+    def __init__(self, name, *arguments, environment=None, stdin=subprocess.DEVNULL, limits=None):
         self.name = name
         self._log = tempfile.TemporaryFile()
         self._unread = b""
         self.process = subprocess.Popen(
             [BIN / name, *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE, stderr=self._log,
-            env=environment or clean_environment())
+            env=environment or clean_environment(), preexec_fn=limits and (lambda: set_limits(limits)))
 
     @property
     def pid(self):
@@ -271,9 +278,9 @@ class RpcTest(unittest.TestCase):
     def program(self, name, *arguments, **options):
         return self.keep(Program(name, *arguments, **options))
 
-    def broker(self, *flags, frontend=ANY_PORT, backend=ANY_PORT):
+    def broker(self, *flags, frontend=ANY_PORT, backend=ANY_PORT, **options):
         """A broker that serves; its `frontend` and `backend` are the real endpoints."""
-        broker = self.program("rpc-broker", "--frontend", frontend, "--backend", backend, *flags)
+        broker = self.program("rpc-broker", "--frontend", frontend, "--backend", backend, *flags, **options)
         fields = broker.ready()
         broker.frontend, broker.backend = fields["frontend"], fields["backend"]
         return broker

@@ -20,6 +20,17 @@ def connect(endpoint, timeout=20):
     return one
 
 
+def receive(one, size):
+    """Exactly so many bytes."""
+    content = b""
+    while len(content) < size:
+        some = one.recv(size - len(content))
+        if not some:
+            raise ConnectionError("closed")
+        content += some
+    return content
+
+
 def is_closed(one, within=0.0):
     """Whether the other side closed it, by that time; what it sent is thrown away."""
     end = time.monotonic() + within
@@ -57,8 +68,8 @@ class Raw:
         self.socket = connect(endpoint)
         self.socket.sendall(GREETING + ready(Socket_Type=b"DEALER", **properties))
         # libzmq takes a message that comes before it has sent its own READY for a mistake.
-        self.socket.recv(len(GREETING), socket.MSG_WAITALL)
-        self.socket.recv(self.socket.recv(2, socket.MSG_WAITALL)[1], socket.MSG_WAITALL)
+        receive(self.socket, len(GREETING))
+        receive(self.socket, receive(self.socket, 2)[1])
 
     def send(self, body, more=False):
         self.socket.sendall(frame(body, more))
