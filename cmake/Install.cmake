@@ -8,7 +8,11 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/rpcbroker)
 
-install(TARGETS rpc-broker rpc-worker rpc-call rpc-top rpc-bench rpc-keygen RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+set(programs rpc-broker rpc-worker rpc-call rpc-top rpc-bench rpc-keygen)
+if(RPCBROKER_GATEWAY)
+  list(APPEND programs rpc-gateway)
+endif()
+install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS
           rpcbroker_common rpcbroker_transport
           rpcbroker_broker_core rpcbroker_broker
@@ -23,7 +27,7 @@ foreach(part common broker worker client)
           FILES_MATCHING PATTERN "*.hpp")
 endforeach()
 # bash looks for the name of the program.
-foreach(program rpc-broker rpc-worker rpc-call rpc-top rpc-bench rpc-keygen)
+foreach(program IN LISTS programs)
   install(FILES ${PROJECT_SOURCE_DIR}/client/completion/rpc-call.bash
           DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ${program})
 endforeach()

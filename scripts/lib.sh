@@ -9,11 +9,11 @@ jobs=$(nproc)
 
 build_packages=(
     g++ cmake ninja-build pkg-config
-    libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libcli11-dev nlohmann-json3-dev libncurses-dev libsystemd-dev
+    libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libcli11-dev nlohmann-json3-dev libncurses-dev libsystemd-dev libboost-dev
 )
 test_packages=(
     ccache catch2 python3 python3-zmq python3-msgpack
-    clang-format clang-tidy gcovr valgrind
+    clang-format clang-tidy gcovr valgrind golang-go
 )
 fuzz_packages=(clang libclang-rt-14-dev)
 

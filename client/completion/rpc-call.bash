@@ -124,4 +124,4 @@ _rpc_program() {
     COMPREPLY=("${replies[@]#"$before"}")
 }
 
-complete -F _rpc_program rpc-broker rpc-worker rpc-call rpc-top rpc-bench rpc-keygen
+complete -F _rpc_program rpc-broker rpc-worker rpc-call rpc-top rpc-bench rpc-keygen rpc-gateway

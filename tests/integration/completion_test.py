@@ -10,7 +10,7 @@ import time
 from rpckit import BIN, PATIENCE, ROOT, RpcTest, clean_environment, main
 
 SCRIPT = ROOT / "client/completion/rpc-call.bash"
-PROGRAMS = ("rpc-broker", "rpc-worker", "rpc-call", "rpc-top", "rpc-bench", "rpc-keygen")
+PROGRAMS = ("rpc-broker", "rpc-worker", "rpc-call", "rpc-top", "rpc-bench", "rpc-keygen", "rpc-gateway")
 # As bash does it: it breaks words at these, too, and each of them (or a run of them) is a word.
 BREAKS = re.compile(r"([:=]+)")
 

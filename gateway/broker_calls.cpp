@@ -1,0 +1,48 @@
+#include "gateway/broker_calls.hpp"
+
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+namespace rpcbroker {
+
+BrokerCalls::BrokerCalls(boost::asio::io_context& loop, ClientOptions options, std::function<void()> flush)
+    : loop_(loop), flush_(std::move(flush)), client_(std::move(options)) {
+    inbox_->owner = this;
+}
+
+BrokerCalls::~BrokerCalls() {
+    const std::lock_guard lock{inbox_->mutex};
+    inbox_->owner = nullptr;
+}
+
+CallId BrokerCalls::start(std::string_view method, std::string_view params, const CallOptions& options, Done done) {
+    const auto id = next_++;
+    auto& call = calls_[id] = {client_.async_raw(method, params, options), std::move(done)};
+    call.future.then([inbox = inbox_, id](Result<RawReply> reply) {
+        const std::lock_guard lock{inbox->mutex};
+        inbox->ended.push_back({id, std::move(reply)});
+        if (inbox->ended.size() > 1 || !inbox->owner) return;
+        boost::asio::post(inbox->owner->loop_, [inbox] {
+            if (inbox->owner) inbox->owner->take_ended();
+        });
+    });
+    return id;
+}
+
+void BrokerCalls::cancel(CallId call) {
+    if (auto node = calls_.extract(call)) node.mapped().future.cancel();
+}
+
+void BrokerCalls::take_ended() {
+    std::vector<Ended> ended;
+    {
+        const std::lock_guard lock{inbox_->mutex};
+        ended.swap(inbox_->ended);
+    }
+    for (auto& each : ended)
+        if (auto node = calls_.extract(each.call)) node.mapped().done(std::move(each.reply));
+    flush_();
+}
+
+}  // namespace rpcbroker

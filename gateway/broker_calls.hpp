@@ -1,0 +1,55 @@
+// Calls by the client library, whose threads' results are handed to the loop.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include <rpcbroker/client.hpp>
+
+#include "gateway/calls.hpp"
+
+namespace rpcbroker {
+
+/// Results that come while the loop is busy are handed over together, in one turn.
+class BrokerCalls final : public Calls {
+public:
+    /// `loop` outlives it. `flush` is called after each such turn.
+    BrokerCalls(boost::asio::io_context& loop, ClientOptions options, std::function<void()> flush);
+    ~BrokerCalls() override;
+    BrokerCalls(const BrokerCalls&) = delete;
+    BrokerCalls& operator=(const BrokerCalls&) = delete;
+
+    CallId start(std::string_view method, std::string_view params, const CallOptions& options, Done done) override;
+    void cancel(CallId call) override;
+    [[nodiscard]] std::size_t under_way() const noexcept { return calls_.size(); }
+
+private:
+    struct Ended {
+        CallId call;
+        Result<RawReply> reply;
+    };
+    /// What outlives this, as long as callbacks are to come.
+    struct Inbox {
+        std::mutex mutex;
+        std::vector<Ended> ended;
+        BrokerCalls* owner = nullptr;  ///< null once that is gone
+    };
+    struct Call {
+        RawFuture future;
+        Done done;
+    };
+    void take_ended();
+
+    boost::asio::io_context& loop_;
+    std::function<void()> flush_;
+    std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
+    std::unordered_map<CallId, Call> calls_;
+    CallId next_ = 1;
+    Client client_;
+};
+
+}  // namespace rpcbroker

@@ -1,0 +1,29 @@
+// Calls at the broker, as the loop's thread makes them and hears of them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <rpcbroker/client_options.hpp>
+#include <rpcbroker/raw_reply.hpp>
+#include <rpcbroker/result.hpp>
+
+namespace rpcbroker {
+
+using CallId = std::uint64_t;
+
+/// Everything is called, and calls back, on one thread.
+class Calls {
+public:
+    using Done = std::function<void(Result<RawReply>)>;
+
+    virtual ~Calls() = default;
+    /// `params`: one packed array. `done` comes later, never from within start(), and once, unless the call is cancelled.
+    virtual CallId start(std::string_view method, std::string_view params, const CallOptions& options, Done done) = 0;
+    /// Its `done` is not called any more. Nothing happens to a call that has ended.
+    virtual void cancel(CallId call) = 0;
+};
+
+}  // namespace rpcbroker

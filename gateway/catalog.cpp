@@ -1,0 +1,49 @@
+#include "gateway/catalog.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include <rpcbroker/convert.hpp>
+
+namespace rpcbroker {
+
+void Catalog::find(const std::string& method, Found found) {
+    auto& item = items_[method];
+    if (item.info) {
+        if (std::exchange(item.old, false)) ask(method);
+        return found(item.info);
+    }
+    item.waiting.push_back(std::move(found));
+    if (item.waiting.size() == 1) ask(method);
+}
+
+void Catalog::grow_old() {
+    for (auto& [method, item] : items_) item.old = true;
+}
+
+void Catalog::ask(const std::string& method) {
+    using namespace std::chrono_literals;
+    std::string params;
+    pack_params(params, method);
+    CallOptions options;
+    options.timeout = 2s;
+    calls_.start("rpc.describe", params, options,
+                 [this, method](const Result<RawReply>& reply) { answered(method, reply); });
+}
+
+/// Of strangers' method names nothing is kept.
+void Catalog::answered(const std::string& method, const Result<RawReply>& reply) {
+    const auto found = items_.find(method);
+    if (found == items_.end()) return;
+    const auto waiting = std::exchange(found->second.waiting, {});
+    auto info = std::make_shared<const MethodInfo>(reply ? read_method_info(reply->result) : MethodInfo{});
+    const bool is_gone =
+        !reply && (reply.error().code() == Code::not_found || reply.error().code() == Code::unimplemented);
+    if (info->known)
+        found->second.info = info;
+    else if (is_gone || !found->second.info)
+        items_.erase(found);
+    for (const auto& each : waiting) each(info);
+}
+
+}  // namespace rpcbroker

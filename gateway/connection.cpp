@@ -1,0 +1,187 @@
+#include "gateway/connection.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/buffer.hpp>
+
+#include "gateway/go_json_session.hpp"
+#include "gateway/go_session.hpp"
+
+namespace rpcbroker {
+
+namespace {
+
+constexpr std::size_t much_unsent = 1 << 20;  ///< a client that takes nothing is not read either
+
+}  // namespace
+
+Connection::Connection(boost::asio::ip::tcp::socket socket, const Surroundings& surroundings, Dirty dirty,
+                       Closed closed)
+    : socket_(std::move(socket)),
+      surroundings_(surroundings),
+      limits_(surroundings.settings.limits),
+      dirty_(std::move(dirty)),
+      closed_(std::move(closed)),
+      begun_(Clock::now()),
+      last_read_(begun_),
+      last_written_(begun_) {}
+
+void Connection::start() {
+    boost::system::error_code ignored;
+    socket_.set_option(boost::asio::ip::tcp::no_delay{true}, ignored);
+    socket_.set_option(boost::asio::socket_base::keep_alive{true}, ignored);
+    socket_.non_blocking(true, ignored);
+    wait_for_bytes();
+}
+
+bool Connection::may_read() const {
+    if (phase_ == Phase::finishing || phase_ == Phase::closed) return false;
+    return unsent_.size() + writing_.size() < much_unsent && (!session_ || session_->under_way() < limits_.calls);
+}
+
+/// No buffer is held while nothing comes.
+void Connection::wait_for_bytes() {
+    if (waiting_ || !may_read()) return;
+    waiting_ = true;
+    socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
+                       [self = shared_from_this()](const boost::system::error_code& error) {
+                           self->waiting_ = false;
+                           if (error) return self->close();
+                           self->read();
+                       });
+}
+
+void Connection::read() {
+    static thread_local std::array<char, 64 * 1024> buffer;
+    if (!may_read()) return;
+    boost::system::error_code error;
+    const auto size = socket_.read_some(boost::asio::buffer(buffer), error);
+    if (error && error != boost::asio::error::would_block) return close();
+    last_read_ = Clock::now();
+    take({buffer.data(), size});
+    note_progress();
+    flush();
+    wait_for_bytes();
+}
+
+void Connection::take(std::string_view bytes) {
+    if (phase_ == Phase::session) return session_->receive(bytes);
+    if (phase_ == Phase::sniffing) return take_first(bytes);
+    if (phase_ != Phase::handshake) return;
+    first_bytes_ += bytes;
+    take_handshake();
+}
+
+void Connection::take_first(std::string_view bytes) {
+    first_bytes_ += bytes;
+    const auto protocol = sniff(first_bytes_);
+    if (protocol == Protocol::unknown_yet) return;
+    if (protocol != Protocol::go_http) return begin(protocol, std::exchange(first_bytes_, {}));
+    phase_ = Phase::handshake;
+    take_handshake();
+}
+
+void Connection::take_handshake() {
+    const auto handshake = read_handshake(first_bytes_, surroundings_.settings.messages.header);
+    if (handshake.is == Handshake::Is::cut_off) return;
+    send(handshake.answer);
+    if (handshake.is == Handshake::Is::refused) return finish();
+    begin(Protocol::go_gob, std::exchange(first_bytes_, {}).substr(handshake.size));
+}
+
+void Connection::begin(Protocol protocol, std::string_view bytes) {
+    auto& [calls, catalog, settings] = surroundings_;
+    phase_ = Phase::session;
+    switch (protocol) {
+    case Protocol::go_gob:
+        session_ = std::make_unique<GoSession>(*this, calls, catalog, settings.rights, settings.messages);
+        break;
+    case Protocol::json:
+        session_ = std::make_unique<GoJsonSession>(*this, calls, catalog, settings.rights, settings.messages);
+        break;
+    default: return finish();
+    }
+    session_->receive(bytes);
+}
+
+void Connection::note_progress() {
+    const bool within = session_ ? session_->within_message() : !first_bytes_.empty();
+    if (!within)
+        message_begun_.reset();
+    else if (!message_begun_)
+        message_begun_ = last_read_;
+}
+
+void Connection::send(std::string_view bytes) {
+    if (phase_ == Phase::closed) return;
+    unsent_ += bytes;
+    if (!std::exchange(is_dirty_, true)) dirty_(shared_from_this());
+}
+
+void Connection::finish() {
+    if (phase_ == Phase::closed) return;
+    phase_ = Phase::finishing;
+    if (!std::exchange(is_dirty_, true)) dirty_(shared_from_this());
+}
+
+void Connection::flush() {
+    is_dirty_ = false;
+    if (phase_ == Phase::closed || !writing_.empty()) return;
+    if (unsent_.size() + writing_.size() > limits_.unsent) return close();
+    if (unsent_.empty()) return phase_ == Phase::finishing ? close() : wait_for_bytes();
+    writing_ = std::exchange(unsent_, {});
+    written_ = 0;
+    last_written_ = Clock::now();
+    write();
+}
+
+/// Mostly the system takes all of it at once.
+void Connection::write() {
+    boost::system::error_code error;
+    while (written_ < writing_.size()) {
+        const auto size = socket_.write_some(boost::asio::buffer(writing_) + written_, error);
+        if (error == boost::asio::error::would_block) break;
+        if (error) return close();
+        written(size);
+    }
+    if (written_ == writing_.size()) {
+        writing_.clear();
+        return flush();
+    }
+    socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
+                       [self = shared_from_this()](const boost::system::error_code& failed) {
+                           if (failed) return self->close();
+                           if (self->phase_ != Phase::closed) self->write();
+                       });
+}
+
+void Connection::written(std::size_t size) {
+    written_ += size;
+    last_written_ = Clock::now();
+}
+
+std::optional<TimePoint> Connection::deadline() const {
+    if (phase_ == Phase::closed) return std::nullopt;
+    if (!writing_.empty()) return last_written_ + limits_.stalled;
+    if (message_begun_ && may_read()) return *message_begun_ + limits_.message;
+    if (!session_) return begun_ + limits_.first_byte;
+    if (session_->may_idle() || session_->under_way() > 0) return std::nullopt;
+    return std::max(last_read_, last_written_) + limits_.idle;
+}
+
+void Connection::check(TimePoint now) {
+    const auto until = deadline();
+    if (until && now >= *until) close();
+}
+
+/// Calls that are under way are cancelled with the session; it may be one of its calls back that got here.
+void Connection::close() {
+    if (std::exchange(phase_, Phase::closed) == Phase::closed) return;
+    boost::system::error_code ignored;
+    socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
+    socket_.close(ignored);
+    closed_(*this);
+}
+
+}  // namespace rpcbroker

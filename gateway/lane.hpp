@@ -1,0 +1,46 @@
+// The calls of one connection.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+#include "gateway/calls.hpp"
+#include "gateway/catalog.hpp"
+
+namespace rpcbroker {
+
+/// Its end cancels what is under way, and nothing calls back after that. Not thread-safe; `calls` and `catalog` outlive it.
+class Lane {
+public:
+    /// The packed parameters, once it is known what the method takes. The error ends the call.
+    using Prepare = std::function<Result<std::string>(const MethodInfo&)>;
+    using Done = std::function<void(const MethodInfo&, Result<RawReply>)>;
+
+    Lane(Calls& calls, Catalog& catalog) : calls_(calls), catalog_(catalog) {}
+    ~Lane();
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
+
+    /// `done` may be called from within.
+    void call(std::string method, CallOptions options, Prepare prepare, Done done);
+    [[nodiscard]] std::size_t under_way() const noexcept { return waiting_ + started_.size(); }
+
+private:
+    struct Call {
+        std::string method;
+        CallOptions options;
+        Prepare prepare;
+        Done done;
+    };
+    void start(const MethodInfoPtr& info, const std::shared_ptr<Call>& call);
+
+    Calls& calls_;
+    Catalog& catalog_;
+    std::size_t waiting_ = 0;  ///< until it is known what their methods take
+    std::unordered_set<CallId> started_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace rpcbroker

@@ -1,0 +1,54 @@
+// rpc-gateway: Go's net/rpc in front of a broker. Its options are in docs/GATEWAY.md and rpc-gateway --help.
+#include <iostream>
+
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include "common/program/log.hpp"
+#include "common/program/signals.hpp"
+#include "common/program/systemd.hpp"
+#include "gateway/gateway_options.hpp"
+#include "gateway/server.hpp"
+
+namespace rpcbroker {
+
+namespace {
+
+/// A connection takes a descriptor.
+void raise_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int run(const GatewayOptions& options) {
+    const StopSignal signal;
+    raise_descriptors();
+    boost::asio::io_context loop{1};
+    const boost::asio::ip::tcp::endpoint listen{boost::asio::ip::make_address(options.host), options.port};
+    Server server{loop, listen, options.broker, options.settings};
+    const StopThread stop{signal, [&] {
+                              systemd::notify_stopping();
+                              boost::asio::post(loop, [&] { server.stop(options.drain_timeout); });
+                          }};
+    std::cout << "rpc-gateway ready http=" << server.endpoint() << std::endl;
+    systemd::notify_ready();
+    loop.run();
+    return 0;
+}
+
+}  // namespace
+
+}  // namespace rpcbroker
+
+int main(int argc, char** argv) try {
+    const auto parsed = rpcbroker::parse_gateway(argc, argv);
+    if (const int* status = std::get_if<int>(&parsed)) return *status;
+    return rpcbroker::run(std::get<rpcbroker::GatewayOptions>(parsed));
+} catch (const std::exception& problem) {
+    std::cerr << "rpc-gateway: " << problem.what() << '\n';
+    return 1;
+}

@@ -1,0 +1,75 @@
+#include "gateway/server.hpp"
+
+#include <utility>
+
+namespace rpcbroker {
+
+namespace {
+
+using boost::asio::ip::tcp;
+
+constexpr std::chrono::milliseconds tick_length{100};
+constexpr unsigned ticks_to_ask_again = 50;
+
+}  // namespace
+
+Server::Server(boost::asio::io_context& loop, const tcp::endpoint& listen, ClientOptions broker,
+               GatewaySettings settings)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      calls_(loop, std::move(broker), [this] { flush(); }),
+      catalog_(calls_),
+      acceptor_(loop, listen),
+      timer_(loop) {
+    accept();
+    tick();
+}
+
+Server::~Server() {
+    const auto connections = std::exchange(connections_, {});
+    for (const auto& connection : connections) connection->close();
+}
+
+void Server::accept() {
+    acceptor_.async_accept([this](const boost::system::error_code& error, tcp::socket socket) {
+        if (!acceptor_.is_open()) return;
+        if (!error) accepted(std::move(socket));
+        if (error != boost::asio::error::no_descriptors) return accept();
+        timer_.async_wait([this](const boost::system::error_code&) { accept(); });  // so long none is free
+    });
+}
+
+/// One too many is closed at once.
+void Server::accepted(tcp::socket socket) {
+    if (connections_.size() >= settings_.limits.connections) return;
+    auto connection = std::make_shared<Connection>(
+        std::move(socket), surroundings_,
+        [this](std::shared_ptr<Connection> dirty) { dirty_.push_back(std::move(dirty)); },
+        [this](Connection& closed) { connections_.erase(closed.shared_from_this()); });
+    connections_.insert(connection);
+    connection->start();
+}
+
+void Server::flush() {
+    for (const auto& connection : std::exchange(dirty_, {})) connection->flush();
+}
+
+void Server::tick() {
+    const auto now = Clock::now();
+    for (const auto& connection : std::vector(connections_.begin(), connections_.end())) connection->check(now);
+    flush();
+    if (++ticks_ % ticks_to_ask_again == 0) catalog_.grow_old();
+    if (stop_at_ && (calls_.under_way() == 0 || now >= *stop_at_)) return loop_.stop();
+    timer_.expires_after(tick_length);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) tick();
+    });
+}
+
+void Server::stop(std::chrono::milliseconds grace) {
+    stop_at_ = Clock::now() + grace;
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+}
+
+}  // namespace rpcbroker

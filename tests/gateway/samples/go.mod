@@ -1,0 +1,3 @@
+module rpcbroker.test/samples
+
+go 1.19
