@@ -1,0 +1,3 @@
+module rpcbroker.test/netrpc
+
+go 1.19
