@@ -11,7 +11,7 @@
 # found-WHAT once it is mended: every build runs that corpus as tests.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-all_targets=(message_fuzz convert_fuzz text_fuzz flags_fuzz json_fuzz keys_fuzz broker_fuzz worker_fuzz client_fuzz)
+all_targets=(message_fuzz convert_fuzz text_fuzz flags_fuzz json_fuzz keys_fuzz broker_fuzz worker_fuzz client_fuzz gob_fuzz gateway_fuzz)
 fuzz=$root/build/fuzz
 seeds=$root/tests/fuzz/corpus
 
@@ -22,7 +22,7 @@ usage() {
 # The longest input: programs of steps are longer than texts and messages.
 longest() {
     case $1 in
-    broker_fuzz | worker_fuzz | client_fuzz) echo 600 ;;
+    broker_fuzz | worker_fuzz | client_fuzz | gateway_fuzz) echo 600 ;;
     *) echo 256 ;;
     esac
 }
