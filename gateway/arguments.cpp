@@ -48,6 +48,7 @@ bool names_all(const MethodInfo& method) {
 Result<std::string> named_parameters(std::string_view named, const MethodInfo& method) {
     const auto entries = entries_of(named);
     if (!entries) return invalid("named parameters are wanted, or a list");
+    if (method.missing) return *method.missing;
     if (!names_all(method)) return invalid("the method does not declare the names of its parameters: send a list");
     std::string params;
     Packer packer{params};

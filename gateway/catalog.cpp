@@ -36,7 +36,11 @@ void Catalog::answered(const std::string& method, const Result<RawReply>& reply)
     const auto found = items_.find(method);
     if (found == items_.end()) return;
     const auto waiting = std::exchange(found->second.waiting, {});
-    auto info = std::make_shared<const MethodInfo>(reply ? read_method_info(reply->result) : MethodInfo{});
+    auto info = std::make_shared<MethodInfo>();
+    if (reply)
+        *info = read_method_info(reply->result);
+    else
+        info->missing = reply.error();
     const bool is_gone =
         !reply && (reply.error().code() == Code::not_found || reply.error().code() == Code::unimplemented);
     if (info->known)

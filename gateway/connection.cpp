@@ -7,6 +7,7 @@
 
 #include "gateway/go_json_session.hpp"
 #include "gateway/go_session.hpp"
+#include "gateway/http/session.hpp"
 
 namespace rpcbroker {
 
@@ -85,13 +86,17 @@ void Connection::take_first(std::string_view bytes) {
 void Connection::take_handshake() {
     const auto handshake = read_handshake(first_bytes_, surroundings_.settings.messages.header);
     if (handshake.is == Handshake::Is::cut_off) return;
-    send(handshake.answer);
-    if (handshake.is == Handshake::Is::refused) return finish();
+    const bool may_call = surroundings_.guard.has_token({});
+    send(may_call ? handshake.answer : "HTTP/1.0 401 Unauthorized\r\n\r\n");
+    if (handshake.is == Handshake::Is::refused || !may_call) return finish();
     begin(Protocol::go_gob, std::exchange(first_bytes_, {}).substr(handshake.size));
 }
 
+/// Go's clients have no way to show a token.
 void Connection::begin(Protocol protocol, std::string_view bytes) {
-    auto& [calls, catalog, settings] = surroundings_;
+    auto& [calls, catalog, settings, guard] = surroundings_;
+    const bool is_go = protocol == Protocol::go_gob || protocol == Protocol::json;
+    if (is_go && !guard.has_token({})) return finish();
     phase_ = Phase::session;
     switch (protocol) {
     case Protocol::go_gob:
@@ -99,6 +104,10 @@ void Connection::begin(Protocol protocol, std::string_view bytes) {
         break;
     case Protocol::json:
         session_ = std::make_unique<GoJsonSession>(*this, calls, catalog, settings.rights, settings.messages);
+        break;
+    case Protocol::http:
+        session_ = std::make_unique<http::HttpSession>(*this, calls, catalog, settings.rights, guard, settings.routes,
+                                                       settings.messages);
         break;
     default: return finish();
     }

@@ -23,6 +23,7 @@ struct Surroundings {
     Calls& calls;
     Catalog& catalog;
     const GatewaySettings& settings;
+    const http::Guard& guard;
 };
 
 /// All on the loop's thread.

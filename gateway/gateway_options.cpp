@@ -1,5 +1,6 @@
 #include "gateway/gateway_options.hpp"
 
+#include <fstream>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,18 +14,24 @@ namespace rpcbroker {
 
 namespace {
 
-constexpr const char* description = "Passes calls of Go's net/rpc clients on to a broker.";
+constexpr const char* description = "Passes calls of HTTP, of JSON-RPC and of Go's net/rpc clients on to a broker.";
 
 constexpr const char* examples =
     R"(rpc-gateway                                        on port 9999 of this machine, where Go's clients look
 rpc-gateway --listen 127.0.0.1:0                   on any free port; the ready line says which
 rpc-gateway --broker tcp://a:5555 --broker tcp://b:5555    by two brokers
-rpc-gateway --allow 'EchoUtil.*'                   this service and no other)";
+rpc-gateway --allow 'EchoUtil.*'                   this service and no other
+rpc-gateway --listen '*:9999' --token-file token --host rpc.example    for other machines
+
+curl localhost:9999/call/EchoUtil.CountString -d '["this is test"]'
+curl localhost:9999/rpc -d '{"jsonrpc": "2.0", "method": "EchoUtil.CountString", "params": ["this is test"], "id": 1}'
+curl localhost:9999/services)";
 
 struct CommandLine {
     std::string listen = "127.0.0.1:9999";
     std::vector<Endpoint> brokers;
     std::vector<std::string> allow;
+    std::string token_file;
     std::uint64_t max_header = MessageLimits{}.header;
     std::uint64_t max_body = MessageLimits{}.body;
     bool insecure = false;
@@ -43,6 +50,14 @@ void add_where(Flags& flags, CommandLine& line) {
     flags.group("Who and what");
     flags.add_texts("--allow", line.allow, "PATTERN",
                     "methods that may be called, such as 'EchoUtil.*' (default: all but the broker's own, rpc.*)");
+    flags.add_text("--token-file", line.token_file, "FILE", "who has not the token in this file may not call");
+    flags.add_texts(
+        "--host", line.options.settings.guard.hosts, "NAME",
+        "a name that browsers reach it by (default: localhost and loopback addresses, where it listens there)");
+    flags.add_texts("--cors", line.options.settings.guard.cors, "ORIGIN",
+                    "a site whose pages may call, such as https://app.example; *: every site");
+    flags.add_text("--default-service", line.options.settings.routes.default_service, "SERVICE",
+                   "the service of JSON-RPC methods without a dot");
     flags.add_switch("--insecure", line.insecure, "listen beyond this machine, where anybody may call");
 }
 
@@ -64,13 +79,24 @@ void add_limits(Flags& flags, CommandLine& line) {
 std::optional<std::string> read_listen(const CommandLine& line, GatewayOptions& options) {
     const auto endpoint = Endpoint::parse("tcp://" + line.listen, Endpoint::Use::bind);
     if (!endpoint) return "--listen: \"" + line.listen + "\" is no HOST:PORT, try 127.0.0.1:9999";
-    if (!endpoint->is_local() && !line.insecure)
+    if (!endpoint->is_local() && line.token_file.empty() && !line.insecure)
         return "--listen: " + line.listen +
                " is reached from other machines, where anybody could call: say --insecure, or 127.0.0.1";
     options.host = endpoint->address() == "*"           ? "0.0.0.0"
                    : endpoint->address() == "localhost" ? "127.0.0.1"
                                                         : endpoint->address();
     options.port = endpoint->port();
+    if (!endpoint->is_local()) return std::nullopt;
+    auto& hosts = options.settings.guard.hosts;
+    hosts.insert(hosts.end(), {"localhost", "127.0.0.1", "[::1]", line.listen.substr(0, line.listen.rfind(':'))});
+    return std::nullopt;
+}
+
+std::optional<std::string> read_token(const std::string& path, std::string& token) {
+    std::ifstream file{path};
+    if (!(file >> token)) return "--token-file: " + path + " cannot be read, or is empty";
+    constexpr std::size_t shortest = 16;
+    if (token.size() < shortest) return "--token-file: 16 characters at least are wanted, try: openssl rand -hex 16";
     return std::nullopt;
 }
 
@@ -84,6 +110,10 @@ std::variant<GatewayOptions, int> parse_gateway(int argc, const char* const* arg
     if (const auto status = flags.parse(argc, argv)) return *status;
     auto options = std::move(line.options);
     if (const auto problem = read_listen(line, options)) return flags.refuse(*problem);
+    if (flags.given("--token-file")) {
+        const auto problem = read_token(line.token_file, options.settings.guard.token);
+        if (problem) return flags.refuse(*problem);
+    }
     if (const auto problem = line.keys.read(flags, options.broker.keys)) return flags.refuse(*problem);
     options.broker.name = "rpc-gateway";
     options.broker.brokers.clear();

@@ -1,5 +1,6 @@
 #include "gateway/lane.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace rpcbroker {
@@ -13,20 +14,39 @@ void Lane::call(std::string method, CallOptions options, Prepare prepare, Done d
         std::make_shared<Call>(Call{std::move(method), std::move(options), std::move(prepare), std::move(done)});
     ++waiting_;
     catalog_.find(call->method, [this, call, alive = std::weak_ptr{alive_}](const MethodInfoPtr& info) {
-        if (!alive.expired()) start(info, call);
+        if (!alive.expired()) prepared(info, call);
     });
 }
 
-void Lane::start(const MethodInfoPtr& info, const std::shared_ptr<Call>& call) {
+void Lane::notify(const std::string& method, CallOptions options, Prepare prepare) {
+    catalog_.find(method, [&calls = calls_, method, options = std::move(options),
+                           prepare = std::move(prepare)](const MethodInfoPtr& info) {
+        if (const auto params = prepare(*info)) calls.start(method, *params, options, [](const Result<RawReply>&) {});
+    });
+}
+
+void Lane::ask(std::string_view method, std::function<void(Result<RawReply>)> done) {
+    using namespace std::chrono_literals;
+    CallOptions options;
+    options.timeout = 2s;
+    start(method, "\x90", options, std::move(done));
+}
+
+void Lane::start(std::string_view method, std::string_view params, const CallOptions& options, Calls::Done done) {
+    auto id = std::make_shared<CallId>(0);
+    *id = calls_.start(method, params, options, [this, id, done = std::move(done)](Result<RawReply> reply) {
+        started_.erase(*id);
+        done(std::move(reply));
+    });
+    started_.insert(*id);
+}
+
+void Lane::prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call) {
     --waiting_;
     auto params = call->prepare(*info);
     if (!params) return call->done(*info, std::move(params).error());
-    auto id = std::make_shared<CallId>(0);
-    *id = calls_.start(call->method, *params, call->options, [this, info, call, id](Result<RawReply> reply) {
-        started_.erase(*id);
-        call->done(*info, std::move(reply));
-    });
-    started_.insert(*id);
+    start(call->method, *params, call->options,
+          [info, call](Result<RawReply> reply) { call->done(*info, std::move(reply)); });
 }
 
 }  // namespace rpcbroker

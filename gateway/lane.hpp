@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "gateway/calls.hpp"
@@ -25,6 +26,10 @@ public:
 
     /// `done` may be called from within.
     void call(std::string method, CallOptions options, Prepare prepare, Done done);
+    /// Nobody hears what becomes of it, and it is not cancelled.
+    void notify(const std::string& method, CallOptions options, Prepare prepare);
+    /// Of the broker itself.
+    void ask(std::string_view method, std::function<void(Result<RawReply>)> done);
     [[nodiscard]] std::size_t under_way() const noexcept { return waiting_ + started_.size(); }
 
 private:
@@ -34,7 +39,8 @@ private:
         Prepare prepare;
         Done done;
     };
-    void start(const MethodInfoPtr& info, const std::shared_ptr<Call>& call);
+    void prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call);
+    void start(std::string_view method, std::string_view params, const CallOptions& options, Calls::Done done);
 
     Calls& calls_;
     Catalog& catalog_;

@@ -2,15 +2,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <rpcbroker/error.hpp>
 
 #include "gateway/gob/shape.hpp"
 
 namespace rpcbroker {
 
 struct MethodInfo {
+    std::optional<Error> missing{};     ///< what the broker said instead, where it said anything
     bool known = false;                 ///< nothing else means anything where it is not
     std::vector<std::string> params{};  ///< their names; "" for one that has none
     gob::Shape result{};

@@ -1,5 +1,7 @@
 // rpc-gateway: Go's net/rpc in front of a broker. Its options are in docs/GATEWAY.md and rpc-gateway --help.
 #include <iostream>
+#include <memory>
+#include <stdexcept>
 
 #include <sys/resource.h>
 
@@ -24,17 +26,24 @@ void raise_descriptors() {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::unique_ptr<Server> listening(boost::asio::io_context& loop, const GatewayOptions& options) try {
+    const boost::asio::ip::tcp::endpoint listen{boost::asio::ip::make_address(options.host), options.port};
+    return std::make_unique<Server>(loop, listen, options.broker, options.settings);
+} catch (const boost::system::system_error& problem) {
+    throw std::runtime_error{"cannot listen on " + options.host + ":" + std::to_string(options.port) + ": " +
+                             problem.code().message()};
+}
+
 int run(const GatewayOptions& options) {
     const StopSignal signal;
     raise_descriptors();
     boost::asio::io_context loop{1};
-    const boost::asio::ip::tcp::endpoint listen{boost::asio::ip::make_address(options.host), options.port};
-    Server server{loop, listen, options.broker, options.settings};
+    const auto server = listening(loop, options);
     const StopThread stop{signal, [&] {
                               systemd::notify_stopping();
-                              boost::asio::post(loop, [&] { server.stop(options.drain_timeout); });
+                              boost::asio::post(loop, [&] { server->stop(options.drain_timeout); });
                           }};
-    std::cout << "rpc-gateway ready http=" << server.endpoint() << std::endl;
+    std::cout << "rpc-gateway ready http=" << server->endpoint() << std::endl;
     systemd::notify_ready();
     loop.run();
     return 0;

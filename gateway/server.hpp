@@ -36,9 +36,10 @@ private:
 
     boost::asio::io_context& loop_;
     GatewaySettings settings_;
+    http::Guard guard_{settings_.guard};
     BrokerCalls calls_;
     Catalog catalog_;
-    Surroundings surroundings_{calls_, catalog_, settings_};
+    Surroundings surroundings_{calls_, catalog_, settings_, guard_};
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer timer_;
     unsigned ticks_ = 0;

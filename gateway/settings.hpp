@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "gateway/http/guard.hpp"
+#include "gateway/http/routes.hpp"
 #include "gateway/rights.hpp"
 #include "gateway/session.hpp"
 
@@ -24,6 +26,8 @@ struct GatewaySettings {
     ConnectionLimits limits{};
     MessageLimits messages{};
     Rights rights{};
+    http::GuardSettings guard{};
+    http::RouteSettings routes{};
 };
 
 }  // namespace rpcbroker

@@ -8,6 +8,7 @@
 
 #include "gateway/go_json_session.hpp"
 #include "gateway/go_session.hpp"
+#include "gateway/http/session.hpp"
 #include "gateway/sniff.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/gateway/fakes.hpp"
@@ -15,25 +16,31 @@
 namespace rpcbroker::fuzz {
 namespace {
 
-constexpr MessageLimits limits{.header = 64, .body = 4096};
+constexpr MessageLimits limits{.header = 256, .body = 4096};
 
 struct World {
     test::FakeCalls calls;
     test::FakeLink link;
     Catalog catalog{calls};
     Rights rights{{"S.*", "EchoUtil.*"}};
+    http::Guard guard{{.token = {}, .hosts = {"localhost", "a"}, .cors = {"https://app.example"}}};
+    http::RouteSettings routes{.default_service = "S"};
     std::unique_ptr<Session> session;
 
     void begin(Protocol protocol) {
         if (protocol == Protocol::go_gob) session = std::make_unique<GoSession>(link, calls, catalog, rights, limits);
         if (protocol == Protocol::json) session = std::make_unique<GoJsonSession>(link, calls, catalog, rights, limits);
+        if (protocol == Protocol::http)
+            session = std::make_unique<http::HttpSession>(link, calls, catalog, rights, guard, routes, limits);
     }
     /// Half of the calls fail.
     void answer() {
         while (!calls.calls.empty()) {
             const auto call = calls.calls.front();
             const bool describes = call.method == "rpc.describe";
-            require(describes || rights.check(call.method).has_value(), "a call that may be made");
+            require(describes || call.method == "rpc.services" || call.method == "rpc.ping" ||
+                        rights.check(call.method).has_value(),
+                    "a call that may be made");
             if (call.id % 2 == 0)
                 calls.end(call.method, test::error_of(Code::not_found, By::broker));
             else

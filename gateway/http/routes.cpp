@@ -1,0 +1,138 @@
+#include "gateway/http/routes.hpp"
+
+#include <array>
+#include <memory>
+#include <utility>
+
+#include <rpcbroker/pack.hpp>
+
+#include "client/json_msgpack.hpp"
+#include "gateway/arguments.hpp"
+#include "gateway/http/call_options.hpp"
+#include "gateway/http/reply.hpp"
+#include "gateway/json_rpc.hpp"
+
+namespace rpcbroker::http {
+
+namespace {
+
+constexpr std::string_view call_path = "/call/";
+constexpr std::string_view no_params = "\x90";
+
+/// The parameters of a call: an array as it is, a map by the method's names.
+Result<std::string> parameters(const std::string& packed, const MethodInfo& method) {
+    if (Unpacker{packed}.peek() == Kind::map) return named_parameters(packed, method);
+    return packed;
+}
+
+Response result(const RawReply& reply) { return {.body = msgpack_to_json(reply.result) + "\n"}; }
+
+/// The answers of a batch, which come in any order and go together.
+struct Answers {
+    std::vector<std::string> texts;
+    std::size_t missing = 0;
+    bool is_array = false;
+    Routes::Respond respond;
+
+    void put(std::size_t at, std::string text) {
+        texts[at] = std::move(text);
+        if (--missing == 0) finish();
+    }
+    void finish() {
+        std::string body;
+        for (const auto& text : texts) {
+            if (text.empty()) continue;
+            body += (body.empty() ? "" : ",") + text;
+        }
+        if (body.empty()) return respond({.status = 204, .type = {}});
+        respond({.body = (is_array ? "[" + body + "]" : body) + "\n"});
+    }
+};
+
+}  // namespace
+
+void Routes::handle(const Request& request, const Respond& respond) {
+    const bool is_call = request.path.starts_with(call_path);
+    const bool posts = is_call || request.path == "/rpc";
+    const bool gets = request.path == "/services" || request.path == "/healthz" || request.path == "/readyz";
+    if (!posts && !gets)
+        return respond(
+            failure(404, Code::not_found, "there is /rpc, /call/Service.Method, /services, /healthz, /readyz"));
+    if (posts != (request.method == "POST") || (gets && request.method != "GET" && request.method != "HEAD")) {
+        auto response = failure(405, Code::invalid_argument, posts ? "POST is wanted" : "GET is wanted");
+        response.fields.emplace_back("Allow", posts ? "POST" : "GET, HEAD");
+        return respond(std::move(response));
+    }
+    if (is_call) return call(request, respond);
+    if (posts) return json_rpc(request, respond);
+    if (request.path == "/services") return services(respond);
+    if (request.path == "/readyz") return readiness(respond);
+    respond({.type = "text/plain", .body = "ok\n"});
+}
+
+void Routes::call(const Request& request, const Respond& respond) {
+    const auto method = request.path.substr(call_path.size());
+    auto options = read_call_options(request);
+    if (!options) return respond(failure(options.error()));
+    if (const auto allowed = rights_.check(method); !allowed) return respond(failure(allowed.error()));
+    auto params = request.body.empty() ? std::string{no_params} : json_to_msgpack(request.body);
+    const auto kind = Unpacker{params.value_or("")}.peek();
+    if (!params || (kind != Kind::array && kind != Kind::map))
+        return respond(failure(400, Code::invalid_argument, "the body is no JSON array or object"));
+    lane_.call(
+        method, std::move(*options),
+        [packed = std::move(*params)](const MethodInfo& info) { return parameters(packed, info); },
+        [respond](const MethodInfo&, const Result<RawReply>& reply) {
+            respond(reply ? result(*reply) : failure(reply.error()));
+        });
+}
+
+void Routes::json_rpc(const Request& request, const Respond& respond) {
+    const auto options = read_call_options(request);
+    if (!options) return respond(failure(options.error()));
+    auto batch = json_rpc::read(request.body, settings_.most_in_batch);
+    auto answers = std::make_shared<Answers>();
+    answers->texts.resize(batch.requests.size());
+    answers->missing = batch.requests.size() + 1;
+    answers->is_array = batch.is_array;
+    answers->respond = respond;
+    for (std::size_t i = 0; i < batch.requests.size(); ++i) {
+        auto& each = batch.requests[i];
+        if (each.problem) {
+            answers->put(i, json_rpc::failure(each));
+            continue;
+        }
+        auto method = each.method.find('.') == std::string::npos && !settings_.default_service.empty()
+                          ? settings_.default_service + "." + each.method
+                          : each.method;
+        auto prepare = [this, method, params = std::move(each.params)](const MethodInfo& info) -> Result<std::string> {
+            if (const auto allowed = rights_.check(method); !allowed) return allowed.error();
+            return parameters(params, info);
+        };
+        if (!each.id) {
+            lane_.notify(method, *options, std::move(prepare));
+            answers->put(i, {});
+            continue;
+        }
+        lane_.call(std::move(method), *options, std::move(prepare),
+                   [answers, i, id = *each.id](const MethodInfo&, const Result<RawReply>& reply) {
+                       answers->put(i,
+                                    reply ? json_rpc::result(id, reply->result) : json_rpc::failure(id, reply.error()));
+                   });
+    }
+    if (--answers->missing == 0) answers->finish();
+}
+
+void Routes::services(const Respond& respond) {
+    lane_.ask("rpc.services",
+              [respond](const Result<RawReply>& reply) { respond(reply ? result(*reply) : failure(reply.error())); });
+}
+
+void Routes::readiness(const Respond& respond) {
+    lane_.ask("rpc.ping", [respond](const Result<RawReply>& reply) {
+        respond(reply ? Response{.type = "text/plain", .body = "ready\n"}
+                      : failure(503, Code::unavailable, "no broker answers: " + reply.error().message()));
+    });
+}
+
+}  // namespace rpcbroker::http

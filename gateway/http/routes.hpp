@@ -1,0 +1,45 @@
+// What can be asked for over HTTP.
+//
+//     POST /rpc                  JSON-RPC 2.0
+//     POST /call/Service.Method  parameters as a JSON array or object; the result as JSON
+//     GET /services              what can be called
+//     GET /healthz, /readyz      whether the gateway lives; whether a broker answers it
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "gateway/http/message.hpp"
+#include "gateway/lane.hpp"
+#include "gateway/rights.hpp"
+
+namespace rpcbroker::http {
+
+struct RouteSettings {
+    std::string default_service{};  ///< of JSON-RPC methods without a dot
+    std::size_t most_in_batch = 1000;
+};
+
+/// What one connection asks for. Its end cancels what is under way. Not thread-safe; all that is referred to outlives it.
+class Routes {
+public:
+    using Respond = std::function<void(Response)>;
+
+    Routes(Calls& calls, Catalog& catalog, const Rights& rights, const RouteSettings& settings)
+        : rights_(rights), settings_(settings), lane_(calls, catalog) {}
+
+    /// `respond` is called once, perhaps from within.
+    void handle(const Request& request, const Respond& respond);
+
+private:
+    void call(const Request& request, const Respond& respond);
+    void json_rpc(const Request& request, const Respond& respond);
+    void services(const Respond& respond);
+    void readiness(const Respond& respond);
+
+    const Rights& rights_;
+    const RouteSettings& settings_;
+    Lane lane_;
+};
+
+}  // namespace rpcbroker::http

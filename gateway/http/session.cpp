@@ -1,0 +1,69 @@
+#include "gateway/http/session.hpp"
+
+#include <utility>
+
+#include "gateway/http/reply.hpp"
+
+namespace rpcbroker::http {
+
+HttpSession::HttpSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, const Guard& guard,
+                         const RouteSettings& routes, MessageLimits limits)
+    : link_(link), guard_(guard), parser_(limits), routes_(calls, catalog, rights, routes) {}
+
+void HttpSession::receive(std::string_view bytes) {
+    using Is = Parser::Is;
+    unread_ += bytes;
+    while (!over_ && !unread_.empty()) {
+        const auto is = parser_.read(unread_);
+        unread_.erase(0, parser_.taken());
+        switch (is) {
+        case Is::whole: take(parser_.take()); break;
+        case Is::cut_off: return;
+        case Is::wants_continue: link_.send("HTTP/1.1 100 Continue\r\n\r\n"); break;
+        case Is::malformed: return refuse(failure(400, Code::invalid_argument, "this is no HTTP/1.1"));
+        case Is::header_too_large: return refuse(failure(431, Code::resource_exhausted, "the head is too large"));
+        case Is::body_too_large: return refuse(failure(413, Code::resource_exhausted, "the body is too large"));
+        }
+    }
+}
+
+void HttpSession::take(Request request) {
+    const auto number = next_number_++;
+    waiting_.push_back({number, request.keep_alive});
+    over_ = !request.keep_alive;
+    const bool is_head = request.method == "HEAD";
+    const auto keep_alive = request.keep_alive;
+    Response cors;
+    guard_.add_cors(request, cors);
+    const auto respond = [this, number, is_head, keep_alive, fields = std::move(cors.fields)](Response response) {
+        response.fields.insert(response.fields.end(), fields.begin(), fields.end());
+        answer(number, to_wire(response, keep_alive, is_head));
+    };
+    if (auto refused = guard_.check(request)) return respond(std::move(*refused));
+    routes_.handle(request, respond);
+}
+
+/// What follows makes no sense.
+void HttpSession::refuse(const Response& response) {
+    over_ = true;
+    unread_.clear();
+    waiting_.push_back({next_number_, false, to_wire(response, false)});
+    send_ready();
+}
+
+void HttpSession::answer(std::uint64_t number, std::string response) {
+    if (waiting_.empty()) return;
+    waiting_[number - waiting_.front().number].response = std::move(response);
+    send_ready();
+}
+
+void HttpSession::send_ready() {
+    while (!waiting_.empty() && waiting_.front().response) {
+        const auto exchange = std::move(waiting_.front());
+        waiting_.pop_front();
+        link_.send(*exchange.response);
+        if (!exchange.keep_alive) return link_.finish();
+    }
+}
+
+}  // namespace rpcbroker::http

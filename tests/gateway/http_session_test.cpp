@@ -1,0 +1,148 @@
+#include "gateway/http/session.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "gateway/error_table.hpp"
+#include "tests/gateway/http_talk.hpp"
+
+namespace rpcbroker {
+namespace {
+
+using test::HttpTalk;
+
+unsigned status_of(std::string_view response) {
+    return response.starts_with("HTTP/1.1 ") ? static_cast<unsigned>(std::stoul(std::string{response.substr(9, 3)}))
+                                             : 0;
+}
+
+void describe(HttpTalk& talk) { talk.calls.end_with("rpc.describe", test::described_count); }
+
+TEST_CASE("a call by its path") {
+    HttpTalk talk;
+    talk.post("/call/S.Count?timeout=250ms&idempotent=true", R"(["banana", "an"])",
+              "Host: a\r\ntraceparent: 00-1-2-01\r\n");
+    describe(talk);
+    REQUIRE(talk.calls.calls.size() == 1);
+    const auto& call = talk.calls.calls[0];
+    CHECK(call.method == "S.Count");
+    CHECK(call.params == R"(["banana","an"])");
+    CHECK(call.options.timeout == std::chrono::milliseconds{250});
+    CHECK(call.options.idempotent == true);
+    CHECK(call.options.trace == "00-1-2-01");
+    talk.calls.end_with("S.Count", "2");
+    const auto response = talk.take();
+    CHECK(status_of(response) == 200);
+    CHECK(response.find("Content-Type: application/json\r\n") != std::string::npos);
+    CHECK(test::body_of(response) == "2\n");
+}
+
+TEST_CASE("named parameters, and none") {
+    HttpTalk talk;
+    talk.post("/call/S.Count", R"({"part": "an", "text": "banana"})");
+    describe(talk);
+    CHECK(talk.calls.calls[0].params == R"(["banana","an"])");
+    talk.post("/call/S.Count", "");
+    CHECK(talk.calls.calls[1].params == "[]");
+    talk.post("/call/S.Count", R"({"part": "an"})");
+    talk.calls.end_with("S.Count", "2");
+    talk.calls.end_with("S.Count", "2");
+    CHECK(talk.take().find("parameter text is missing") != std::string::npos);
+}
+
+TEST_CASE("requests may follow each other without waiting; responses come in their order") {
+    HttpTalk talk;
+    talk.post("/call/S.Count", R"(["first"])");
+    describe(talk);
+    talk.post("/call/S.Count", R"(["second"])");
+    talk.get("/healthz");
+    CHECK(talk.session->under_way() == 3);
+    std::swap(talk.calls.calls[0], talk.calls.calls[1]);
+    talk.calls.end_with("S.Count", "2");
+    CHECK(talk.take().empty());
+    talk.calls.end_with("S.Count", "1");
+    const auto sent = talk.take();
+    CHECK(sent.find("\r\n\r\n1\n") < sent.find("\r\n\r\n2\n"));
+    CHECK(sent.find("\r\n\r\n2\n") < sent.find("\r\n\r\nok\n"));
+    CHECK(talk.session->under_way() == 0);
+}
+
+TEST_CASE("requests of HTTP may be cut anywhere") {
+    HttpTalk talk;
+    const std::string request =
+        "POST /call/S.Count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n3\r\n 2]\r\n0\r\n\r\n";
+    for (const char byte : request) talk.session->receive({&byte, 1});
+    CHECK_FALSE(talk.session->within_message());
+    describe(talk);
+    REQUIRE(talk.calls.calls.size() == 1);
+    CHECK(talk.calls.calls[0].params == "[1,2]");
+}
+
+TEST_CASE("errors have the status of their code, and say all that is known") {
+    for (const auto& row : error_table) {
+        HttpTalk talk;
+        talk.post("/call/S.Count", "[]");
+        describe(talk);
+        talk.calls.end("S.Count", Error{row.code, "why \"so\"", By::broker, Ran::no}.set_retry_after(
+                                      std::chrono::milliseconds{1500}));
+        const auto response = talk.take();
+        CHECK(status_of(response) == row.http_status);
+        CHECK(response.find("Retry-After: 2\r\n") != std::string::npos);
+        CHECK(test::body_of(response) ==
+              R"({"error":{"code":")" + std::string{name_of(row.code)} +
+                  R"(","message":"why \"so\"","by":"broker","ran":"no","retry_after":1500}})" + "\n");
+    }
+}
+
+TEST_CASE("what cannot be asked for") {
+    const auto status = [](const std::string& request) {
+        HttpTalk talk;
+        talk.session->receive(request);
+        return status_of(talk.take());
+    };
+    CHECK(status("GET / HTTP/1.1\r\nHost: a\r\n\r\n") == 404);
+    CHECK(status("GET /rpc HTTP/1.1\r\nHost: a\r\n\r\n") == 405);
+    CHECK(status("POST /services HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") == 405);
+    CHECK(status("POST /call/none HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") == 400);
+    CHECK(status("POST /call/rpc.drain HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") == 403);
+    CHECK(status("POST /call/S.M HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n7") == 400);
+    CHECK(status("POST /call/S.M?timeout=soon HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") == 400);
+    CHECK(status("POST /call/S.M HTTP/1.1\r\nHost: a\r\nContent-Length: 10001\r\n\r\n") == 413);
+    CHECK(status("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(1000, 'x')) == 431);
+    CHECK(status("GET nonsense\r\n\r\n") == 400);
+}
+
+TEST_CASE("a client that wants to go on before it sends its body is told so") {
+    HttpTalk talk;
+    talk.session->receive("POST /call/S.M HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    CHECK(talk.take() == "HTTP/1.1 100 Continue\r\n\r\n");
+    talk.session->receive("[]");
+    CHECK(talk.calls.calls.size() == 1);
+}
+
+TEST_CASE("a connection ends after the response where its client wants that") {
+    HttpTalk talk;
+    talk.get("/healthz", "Host: a\r\nConnection: close\r\n");
+    CHECK(status_of(talk.take()) == 200);
+    CHECK(talk.link.finished);
+}
+
+TEST_CASE("the end of an HTTP session cancels its calls") {
+    HttpTalk talk;
+    talk.post("/call/S.Count", "[]");
+    describe(talk);
+    talk.session.reset();
+    CHECK(talk.calls.cancelled.size() == 1);
+}
+
+TEST_CASE("whether a broker answers") {
+    HttpTalk talk;
+    talk.get("/readyz");
+    talk.calls.end_with("rpc.ping", R"("pong")");
+    CHECK(status_of(talk.take()) == 200);
+    talk.get("/readyz");
+    talk.calls.end("rpc.ping", test::error_of(Code::deadline_exceeded, By::client));
+    CHECK(status_of(talk.take()) == 503);
+}
+
+}  // namespace
+}  // namespace rpcbroker

@@ -1,0 +1,204 @@
+"""rpc-gateway as clients of HTTP meet it."""
+
+import http.client
+import json
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+from rpckit import BIN, PATIENCE, RpcTest, clean_environment, in_flight, main, wait_until
+
+TOKEN = "a token of sixteen characters".replace(" ", "-")
+
+
+class Gateway(RpcTest):
+    def gateway(self, *flags, brokers=()):
+        endpoints = [argument for broker in brokers for argument in ("--broker", broker.frontend)]
+        gateway = self.program("rpc-gateway", "--listen", "127.0.0.1:0", *endpoints, *flags)
+        host, port = gateway.ready()["http"].split(":")
+        gateway.address = (host, int(port))
+        return gateway
+
+    def served(self, *flags):
+        """A gateway, a broker and a worker."""
+        broker = self.broker()
+        self.worker(broker, "--threads", "4")
+        gateway = self.gateway(*flags, brokers=[broker])
+        gateway.broker = broker
+        return gateway
+
+    def connect(self, gateway):
+        connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        return connection
+
+    def ask(self, gateway, method, path, body=None, **fields):
+        """(status, body) of a request on a connection of its own."""
+        connection = self.connect(gateway)
+        fields = {name.replace("_", "-"): value for name, value in fields.items()}
+        connection.request(method, path, body if body is None or isinstance(body, (str, bytes)) else json.dumps(body), fields)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+    def stranger(self, gateway, first=b""):
+        sock = socket.create_connection(gateway.address, PATIENCE)
+        self.addCleanup(sock.close)
+        sock.sendall(first)
+        return sock
+
+    def read_to_end(self, sock):
+        data = b""
+        try:
+            while some := sock.recv(65536):
+                data += some
+        except ConnectionResetError:
+            pass
+        return data
+
+    def test_a_call_by_its_path(self):
+        gateway = self.served()
+        self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["this is test"]), (200, "3\n"))
+        self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.Count", {"part": "an", "text": "banana"}), (200, "2\n"))
+        status, body = self.ask(gateway, "POST", "/call/EchoUtil.Fail", ["ABORTED", "too late"])
+        self.assertEqual((status, json.loads(body)), (409, {"error": {"code": "ABORTED", "message": "too late"}}))
+        status, body = self.ask(gateway, "POST", "/call/EchoUtil.Sleep?timeout=50ms", [10000])
+        self.assertEqual((status, json.loads(body)["error"]["code"]), (504, "DEADLINE_EXCEEDED"))
+        self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.Nothing", [])[0], 501)
+
+    def test_json_rpc(self):
+        gateway = self.served()
+        call = {"jsonrpc": "2.0", "method": "EchoUtil.CountString", "params": {"text": "this is test"}, "id": 1}
+        status, body = self.ask(gateway, "POST", "/rpc", [call, {**call, "method": "Nobody.Knows", "id": 2}])
+        self.assertEqual(status, 200)
+        right, wrong = json.loads(body)
+        self.assertEqual(right, {"jsonrpc": "2.0", "result": 3, "id": 1})
+        self.assertEqual((wrong["id"], wrong["error"]["code"]), (2, -32601))
+
+    def test_many_requests_on_a_connection_without_waiting(self):
+        gateway = self.served()
+        body = b'["this is test"]'
+        request = b"POST /call/EchoUtil.CountString HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        sock = self.stranger(gateway, 999 * request + request.replace(b"Host", b"Connection: close\r\nHost"))
+        self.assertEqual(self.read_to_end(sock).count(b"\r\n\r\n3\n"), 1000)
+
+    def test_services_health_and_readiness(self):
+        gateway = self.served()
+        status, body = self.ask(gateway, "GET", "/services")
+        self.assertEqual((status, json.loads(body)[0]["name"]), (200, "EchoUtil"))
+        self.assertEqual(self.ask(gateway, "GET", "/healthz"), (200, "ok\n"))
+        self.assertEqual(self.ask(gateway, "GET", "/readyz"), (200, "ready\n"))
+        gateway.broker.kill()
+        wait_until(lambda: self.ask(gateway, "GET", "/readyz")[0] == 503, "the gateway is not ready without a broker")
+        self.assertEqual(self.ask(gateway, "GET", "/healthz"), (200, "ok\n"))
+
+    def test_a_broker_of_two_is_killed_and_no_request_hangs(self):
+        brokers = [self.broker(), self.broker()]
+        for broker in brokers:
+            self.worker(broker)
+        gateway = self.gateway(brokers=brokers)
+        connection = self.connect(gateway)
+        statuses = []
+        killer = threading.Timer(1, lambda: brokers[0].signal(signal.SIGKILL))
+        killer.start()
+        self.addCleanup(killer.join)
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            connection.request("POST", "/call/EchoUtil.CountString", '["this is test"]')
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
+        self.assertLessEqual(set(statuses), {200, 503})
+        self.assertEqual(statuses[-10:], 10 * [200])
+
+    def test_a_client_that_hangs_up_is_served_no_more(self):
+        gateway = self.served()
+        client = self.client(gateway.broker)
+        sock = self.stranger(gateway, b"POST /call/EchoUtil.Sleep HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n[600000]")
+        wait_until(lambda: in_flight(client) == 1, "the call is under way")
+        sock.close()
+        wait_until(lambda: in_flight(client) == 0, "the call is cancelled")
+
+    def test_other_sites_and_other_names_are_refused(self):
+        gateway = self.served("--cors", "https://app.example")
+        ask = lambda **fields: self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["s"], **fields)[0]
+        self.assertEqual(ask(Host="evil.example"), 403)
+        self.assertEqual(ask(Origin="https://evil.example"), 403)
+        self.assertEqual(ask(Origin="https://app.example"), 200)
+
+    def test_without_the_token_nobody_calls(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "token")
+            path.write_text(TOKEN + "\n")
+            gateway = self.served("--token-file", path)
+        self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["s"])[0], 401)
+        self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["s"], Authorization="Bearer " + TOKEN)[0], 200)
+        self.assertEqual(self.ask(gateway, "GET", "/healthz")[0], 200)
+        answer = self.read_to_end(self.stranger(gateway, b"CONNECT /_goRPC_ HTTP/1.0\n\n"))
+        self.assertEqual(answer, b"HTTP/1.0 401 Unauthorized\r\n\r\n")
+        self.assertEqual(self.read_to_end(self.stranger(gateway, b'{"method":"EchoUtil.Upper","params":["x"],"id":1}')), b"")
+
+    def test_slow_and_silent_clients_are_cut(self):
+        gateway = self.served("--first-byte-timeout", "200ms", "--message-timeout", "200ms", "--idle-timeout", "200ms")
+        for first in (b"", b"P", b"POST /rpc HTTP/1.1\r\n", b"POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[",
+                      b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+            self.read_to_end(self.stranger(gateway, first))
+        self.assertEqual(self.ask(gateway, "GET", "/healthz")[0], 200)
+
+    def test_a_client_that_takes_nothing_is_cut(self):
+        gateway = self.served("--stall-timeout", "300ms")
+        sock = self.stranger(gateway)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        body = json.dumps(["x" * 4_000_000]).encode()
+        head = b"POST /call/EchoUtil.Echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+        for _ in range(3):
+            sock.sendall(head + body)
+        time.sleep(1)
+        self.assertLess(len(self.read_to_end(sock)), 12_000_000)
+
+    def test_no_more_connections_than_allowed(self):
+        gateway = self.served("--max-connections", "2")
+        kept = [self.stranger(gateway, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(2)]
+        for sock in kept:
+            self.assertTrue(sock.recv(1000))
+        self.assertEqual(self.read_to_end(self.stranger(gateway)), b"")
+        kept[0].close()
+        wait_until(lambda: self.is_served(gateway), "there is room again")
+
+    def is_served(self, gateway):
+        try:
+            return self.ask(gateway, "GET", "/healthz")[0] == 200
+        except (http.client.HTTPException, ConnectionError):
+            return False
+
+    def test_calls_under_way_end_before_it_does(self):
+        gateway = self.served()
+        client = self.client(gateway.broker)
+        statuses = []
+        asker = threading.Thread(target=lambda: statuses.append(self.ask(gateway, "POST", "/call/EchoUtil.Sleep", [700])))
+        asker.start()
+        wait_until(lambda: in_flight(client) == 1, "the call is under way")
+        self.assertEqual(gateway.terminate(), 0)
+        asker.join()
+        self.assertEqual(statuses, [(200, "700\n")])
+
+    def test_mistakes_are_told(self):
+        for flags, word in ((["--listen", "0.0.0.0:0"], "--insecure"), (["--listen", "127.0.0.1:99999"], "--listen"),
+                            (["--listen", "9999"], "--listen"), (["--token-file", "/none"], "--token-file"),
+                            (["--listen", "localhost.invalid:1"], "--listen")):
+            run = subprocess.run([BIN / "rpc-gateway", *flags], capture_output=True, env=clean_environment(), timeout=PATIENCE)
+            self.assertEqual(run.returncode, 2, flags)
+            self.assertIn(word, run.stderr.decode())
+            self.assertEqual(run.stderr.count(b"\n"), 1)
+        gateway = self.gateway()
+        taken = "%s:%d" % gateway.address
+        run = subprocess.run([BIN / "rpc-gateway", "--listen", taken], capture_output=True, env=clean_environment(), timeout=PATIENCE)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(taken, run.stderr.decode())
+
+
+if __name__ == "__main__":
+    main()
