@@ -7,7 +7,7 @@
 namespace rpcbroker {
 
 BrokerCalls::BrokerCalls(boost::asio::io_context& loop, ClientOptions options, std::function<void()> flush)
-    : loop_(loop), flush_(std::move(flush)), client_(std::move(options)) {
+    : loop_(loop), flush_(std::move(flush)), client_(std::move(options)), streams_(loop, client_, flush_) {
     inbox_->owner = this;
 }
 
@@ -30,7 +30,14 @@ CallId BrokerCalls::start(std::string_view method, std::string_view params, cons
     return id;
 }
 
+CallId BrokerCalls::open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
+                         Done done) {
+    streams_.open(next_, method, params, options, std::move(item), std::move(done));
+    return next_++;
+}
+
 void BrokerCalls::cancel(CallId call) {
+    streams_.cancel(call);
     if (auto node = calls_.extract(call)) node.mapped().future.cancel();
 }
 

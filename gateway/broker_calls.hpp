@@ -10,6 +10,7 @@
 
 #include <rpcbroker/client.hpp>
 
+#include "gateway/broker_streams.hpp"
 #include "gateway/calls.hpp"
 
 namespace rpcbroker {
@@ -24,8 +25,12 @@ public:
     BrokerCalls& operator=(const BrokerCalls&) = delete;
 
     CallId start(std::string_view method, std::string_view params, const CallOptions& options, Done done) override;
+    CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
+                Done done) override;
     void cancel(CallId call) override;
-    [[nodiscard]] std::size_t under_way() const noexcept { return calls_.size(); }
+    /// Offers items of streams again that were not taken.
+    void resume() { streams_.resume(); }
+    [[nodiscard]] std::size_t under_way() const noexcept { return calls_.size() + streams_.under_way(); }
 
 private:
     struct Ended {
@@ -50,6 +55,7 @@ private:
     std::unordered_map<CallId, Call> calls_;
     CallId next_ = 1;
     Client client_;
+    BrokerStreams streams_;
 };
 
 }  // namespace rpcbroker

@@ -19,9 +19,15 @@ class Calls {
 public:
     using Done = std::function<void(Result<RawReply>)>;
 
+    /// Takes an item of a stream, packed; false: not now, it is offered again.
+    using Item = std::function<bool(std::string_view)>;
+
     virtual ~Calls() = default;
     /// `params`: one packed array. `done` comes later, never from within start(), and once, unless the call is cancelled.
     virtual CallId start(std::string_view method, std::string_view params, const CallOptions& options, Done done) = 0;
+    /// The same of a call that streams: its items come before `done`.
+    virtual CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
+                        Done done) = 0;
     /// Its `done` is not called any more. Nothing happens to a call that has ended.
     virtual void cancel(CallId call) = 0;
 };

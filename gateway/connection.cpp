@@ -38,8 +38,10 @@ void Connection::start() {
 
 bool Connection::may_read() const {
     if (phase_ == Phase::finishing || phase_ == Phase::closed) return false;
-    return unsent_.size() + writing_.size() < much_unsent && (!session_ || session_->under_way() < limits_.calls);
+    return !is_full() && (!session_ || session_->under_way() < limits_.calls);
 }
+
+bool Connection::is_full() const { return unsent_.size() + writing_.size() >= much_unsent; }
 
 /// No buffer is held while nothing comes.
 void Connection::wait_for_bytes() {

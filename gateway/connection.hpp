@@ -37,6 +37,7 @@ public:
 
     void start();
     void send(std::string_view bytes) override;
+    [[nodiscard]] bool is_full() const override;
     void finish() override;
     /// Writes what was sent.
     void flush();

@@ -10,8 +10,12 @@ Lane::~Lane() {
 }
 
 void Lane::call(std::string method, CallOptions options, Prepare prepare, Done done) {
-    auto call =
-        std::make_shared<Call>(Call{std::move(method), std::move(options), std::move(prepare), std::move(done)});
+    call(std::move(method), std::move(options), std::move(prepare), std::move(done), Streaming{});
+}
+
+void Lane::call(std::string method, CallOptions options, Prepare prepare, Done done, Streaming streaming) {
+    auto call = std::make_shared<Call>(
+        Call{std::move(method), std::move(options), std::move(prepare), std::move(done), std::move(streaming)});
     ++waiting_;
     catalog_.find(call->method, [this, call, alive = std::weak_ptr{alive_}](const MethodInfoPtr& info) {
         if (!alive.expired()) prepared(info, call);
@@ -32,12 +36,15 @@ void Lane::ask(std::string_view method, std::function<void(Result<RawReply>)> do
     start(method, "\x90", options, std::move(done));
 }
 
-void Lane::start(std::string_view method, std::string_view params, const CallOptions& options, Calls::Done done) {
+void Lane::start(std::string_view method, std::string_view params, const CallOptions& options, Calls::Done done,
+                 const Calls::Item& item) {
     auto id = std::make_shared<CallId>(0);
-    *id = calls_.start(method, params, options, [this, id, done = std::move(done)](Result<RawReply> reply) {
+    auto ended = [this, id, done = std::move(done)](Result<RawReply> reply) {
         started_.erase(*id);
         done(std::move(reply));
-    });
+    };
+    *id = item ? calls_.open(method, params, options, item, std::move(ended))
+               : calls_.start(method, params, options, std::move(ended));
     started_.insert(*id);
 }
 
@@ -45,8 +52,11 @@ void Lane::prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call
     --waiting_;
     auto params = call->prepare(*info);
     if (!params) return call->done(*info, std::move(params).error());
-    start(call->method, *params, call->options,
-          [info, call](Result<RawReply> reply) { call->done(*info, std::move(reply)); });
+    const bool streams = call->streaming.always || (info->known && info->stream);
+    start(
+        call->method, *params, call->options,
+        [info, call](Result<RawReply> reply) { call->done(*info, std::move(reply)); },
+        streams ? call->streaming.item : Calls::Item{});
 }
 
 }  // namespace rpcbroker

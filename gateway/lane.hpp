@@ -19,6 +19,12 @@ public:
     using Prepare = std::function<Result<std::string>(const MethodInfo&)>;
     using Done = std::function<void(const MethodInfo&, Result<RawReply>)>;
 
+    /// Whether a call streams: `always`, or when its method does.
+    struct Streaming {
+        Calls::Item item{};
+        bool always = false;
+    };
+
     Lane(Calls& calls, Catalog& catalog) : calls_(calls), catalog_(catalog) {}
     ~Lane();
     Lane(const Lane&) = delete;
@@ -26,6 +32,7 @@ public:
 
     /// `done` may be called from within.
     void call(std::string method, CallOptions options, Prepare prepare, Done done);
+    void call(std::string method, CallOptions options, Prepare prepare, Done done, Streaming streaming);
     /// Nobody hears what becomes of it, and it is not cancelled.
     void notify(const std::string& method, CallOptions options, Prepare prepare);
     /// Of the broker itself.
@@ -38,9 +45,11 @@ private:
         CallOptions options;
         Prepare prepare;
         Done done;
+        Streaming streaming;
     };
     void prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call);
-    void start(std::string_view method, std::string_view params, const CallOptions& options, Calls::Done done);
+    void start(std::string_view method, std::string_view params, const CallOptions& options, Calls::Done done,
+               const Calls::Item& item = {});
 
     Calls& calls_;
     Catalog& catalog_;

@@ -57,6 +57,7 @@ void Server::flush() {
 void Server::tick() {
     const auto now = Clock::now();
     for (const auto& connection : std::vector(connections_.begin(), connections_.end())) connection->check(now);
+    calls_.resume();
     flush();
     if (++ticks_ % ticks_to_ask_again == 0) catalog_.grow_old();
     if (stop_at_ && (calls_.under_way() == 0 || now >= *stop_at_)) return loop_.stop();

@@ -12,6 +12,8 @@ class Link {
 public:
     virtual ~Link() = default;
     virtual void send(std::string_view bytes) = 0;
+    /// Whether the client takes what is sent too slowly to be sent more.
+    [[nodiscard]] virtual bool is_full() const = 0;
     /// Nothing more is received; the connection closes when all is sent.
     virtual void finish() = 0;
 };

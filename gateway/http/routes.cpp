@@ -10,6 +10,7 @@
 #include "gateway/arguments.hpp"
 #include "gateway/http/call_options.hpp"
 #include "gateway/http/reply.hpp"
+#include "gateway/http/stream_reply.hpp"
 #include "gateway/json_rpc.hpp"
 
 namespace rpcbroker::http {
@@ -51,7 +52,7 @@ struct Answers {
 
 }  // namespace
 
-void Routes::handle(const Request& request, const Respond& respond) {
+void Routes::handle(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces) {
     const bool is_call = request.path.starts_with(call_path);
     const bool posts = is_call || request.path == "/rpc";
     const bool gets = request.path == "/services" || request.path == "/healthz" || request.path == "/readyz";
@@ -63,14 +64,15 @@ void Routes::handle(const Request& request, const Respond& respond) {
         response.fields.emplace_back("Allow", posts ? "POST" : "GET, HEAD");
         return respond(std::move(response));
     }
-    if (is_call) return call(request, respond);
+    if (is_call) return call(request, respond, pieces);
     if (posts) return json_rpc(request, respond);
     if (request.path == "/services") return services(respond);
     if (request.path == "/readyz") return readiness(respond);
     respond({.type = "text/plain", .body = "ok\n"});
 }
 
-void Routes::call(const Request& request, const Respond& respond) {
+/// A method that streams does so though nobody said in which form: in lines.
+void Routes::call(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces) {
     const auto method = request.path.substr(call_path.size());
     auto options = read_call_options(request);
     if (!options) return respond(failure(options.error()));
@@ -79,12 +81,16 @@ void Routes::call(const Request& request, const Respond& respond) {
     const auto kind = Unpacker{params.value_or("")}.peek();
     if (!params || (kind != Kind::array && kind != Kind::map))
         return respond(failure(400, Code::invalid_argument, "the body is no JSON array or object"));
+    const auto form = wanted_form(request);
+    const auto stream = std::make_shared<StreamReply>(form.value_or(StreamForm::lines), pieces, respond);
     lane_.call(
         method, std::move(*options),
         [packed = std::move(*params)](const MethodInfo& info) { return parameters(packed, info); },
-        [respond](const MethodInfo&, const Result<RawReply>& reply) {
+        [respond, stream, form](const MethodInfo& info, const Result<RawReply>& reply) {
+            if (form || info.stream) return stream->end(reply);
             respond(reply ? result(*reply) : failure(reply.error()));
-        });
+        },
+        {[stream](std::string_view item) { return stream->item(item); }, form.has_value()});
 }
 
 void Routes::json_rpc(const Request& request, const Respond& respond) {

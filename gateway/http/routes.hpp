@@ -2,14 +2,17 @@
 //
 //     POST /rpc                  JSON-RPC 2.0
 //     POST /call/Service.Method  parameters as a JSON array or object; the result as JSON
+//                                of one that streams, as server-sent events or a line of JSON an item
 //     GET /services              what can be called
 //     GET /healthz, /readyz      whether the gateway lives; whether a broker answers it
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "gateway/http/message.hpp"
+#include "gateway/http/pieces.hpp"
 #include "gateway/lane.hpp"
 #include "gateway/rights.hpp"
 
@@ -28,11 +31,11 @@ public:
     Routes(Calls& calls, Catalog& catalog, const Rights& rights, const RouteSettings& settings)
         : rights_(rights), settings_(settings), lane_(calls, catalog) {}
 
-    /// `respond` is called once, perhaps from within.
-    void handle(const Request& request, const Respond& respond);
+    /// `respond` is called once, perhaps from within; or the response goes out by `pieces`.
+    void handle(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces);
 
 private:
-    void call(const Request& request, const Respond& respond);
+    void call(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces);
     void json_rpc(const Request& request, const Respond& respond);
     void services(const Respond& respond);
     void readiness(const Respond& respond);

@@ -6,6 +6,34 @@
 
 namespace rpcbroker::http {
 
+/// The response of one exchange, in pieces.
+class HttpSession::Stream final : public Pieces {
+public:
+    Stream(HttpSession& session, std::uint64_t number, bool chunks, Fields fields)
+        : session_(session), number_(number), chunks_(chunks), fields_(std::move(fields)) {}
+
+    [[nodiscard]] bool ready() const override {
+        return session_.waiting_.front().number == number_ && !session_.link_.is_full();
+    }
+    void begin(Response head) override {
+        head.fields.insert(head.fields.end(), fields_.begin(), fields_.end());
+        session_.link_.send(head_to_wire(head, chunks_));
+    }
+    void send(std::string_view piece) override {
+        session_.link_.send(chunks_ ? chunk_to_wire(piece) : std::string{piece});
+    }
+    void end() override {
+        session_.waiting_.front().keep_alive &= chunks_;
+        session_.answer(number_, std::string{chunks_ ? last_chunk() : ""});
+    }
+
+private:
+    HttpSession& session_;
+    std::uint64_t number_;
+    bool chunks_;
+    Fields fields_;
+};
+
 HttpSession::HttpSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, const Guard& guard,
                          const RouteSettings& routes, MessageLimits limits)
     : link_(link), guard_(guard), parser_(limits), routes_(calls, catalog, rights, routes) {}
@@ -35,12 +63,13 @@ void HttpSession::take(Request request) {
     const auto keep_alive = request.keep_alive;
     Response cors;
     guard_.add_cors(request, cors);
+    const auto pieces = std::make_shared<Stream>(*this, number, request.chunks, cors.fields);
     const auto respond = [this, number, is_head, keep_alive, fields = std::move(cors.fields)](Response response) {
         response.fields.insert(response.fields.end(), fields.begin(), fields.end());
         answer(number, to_wire(response, keep_alive, is_head));
     };
     if (auto refused = guard_.check(request)) return respond(std::move(*refused));
-    routes_.handle(request, respond);
+    routes_.handle(request, respond, pieces);
 }
 
 /// What follows makes no sense.

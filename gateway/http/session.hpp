@@ -24,6 +24,7 @@ public:
     [[nodiscard]] bool may_idle() const override { return false; }
 
 private:
+    class Stream;
     struct Exchange {
         std::uint64_t number = 0;
         bool keep_alive = true;

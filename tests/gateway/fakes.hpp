@@ -21,10 +21,17 @@ public:
         std::string params;  ///< as JSON
         CallOptions options;
         Done done;
+        Item item{};  ///< of one that streams
     };
 
     CallId start(std::string_view method, std::string_view params, const CallOptions& options, Done done) override {
         calls.push_back({next_, std::string{method}, msgpack_to_json(params), options, std::move(done)});
+        return next_++;
+    }
+    CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
+                Done done) override {
+        calls.push_back(
+            {next_, std::string{method}, msgpack_to_json(params), options, std::move(done), std::move(item)});
         return next_++;
     }
     void cancel(CallId call) override { cancelled.push_back(call); }
@@ -52,11 +59,13 @@ private:
 
 struct FakeLink final : Link {
     void send(std::string_view bytes) override { sent += bytes; }
+    [[nodiscard]] bool is_full() const override { return full; }
     void finish() override { finished = true; }
     std::string take() { return std::exchange(sent, {}); }
 
     std::string sent;
     bool finished = false;
+    bool full = false;
 };
 
 inline Error error_of(Code code, By by, std::string message = "why") { return {code, std::move(message), by, Ran::no}; }

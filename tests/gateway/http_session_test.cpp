@@ -9,6 +9,7 @@ namespace rpcbroker {
 namespace {
 
 using test::HttpTalk;
+using namespace std::string_literals;
 
 unsigned status_of(std::string_view response) {
     return response.starts_with("HTTP/1.1 ") ? static_cast<unsigned>(std::stoul(std::string{response.substr(9, 3)}))
@@ -132,6 +133,58 @@ TEST_CASE("the end of an HTTP session cancels its calls") {
     describe(talk);
     talk.session.reset();
     CHECK(talk.calls.cancelled.size() == 1);
+}
+
+TEST_CASE("a stream is sent in lines, or as events") {
+    HttpTalk talk;
+    talk.post("/call/S.Range", "[2]");
+    talk.calls.end_with("rpc.describe", R"({"params":["n: int"],"result":"int","stream":true})");
+    CHECK(talk.calls.calls[0].item("\x00"s));
+    CHECK(talk.calls.calls[0].item("\x01"));
+    talk.calls.end_with("S.Range", "2");
+    const auto lines = talk.take();
+    CHECK(lines.find("Transfer-Encoding: chunked\r\n") != std::string::npos);
+    CHECK(test::body_of(lines) == "b\r\n{\"item\":0}\n\r\nb\r\n{\"item\":1}\n\r\nd\r\n{\"result\":2}\n\r\n0\r\n\r\n");
+    talk.post("/call/S.Range", "[2]", "Host: a\r\nAccept: text/event-stream\r\n");
+    CHECK(talk.calls.calls[0].item("\x01"));
+    talk.calls.end("S.Range", test::error_of(Code::aborted, By::handler));
+    CHECK(test::body_of(talk.take()) ==
+          "9\r\ndata: 1\n\n\r\n42\r\nevent: error\ndata: "
+          "{\"code\":\"ABORTED\",\"message\":\"why\",\"ran\":\"no\"}\n\n\r\n0\r\n\r\n");
+    CHECK(talk.session->under_way() == 0);
+}
+
+TEST_CASE("items are not taken before their response's turn, nor by a client that is too slow") {
+    HttpTalk talk;
+    talk.post("/call/S.Count", "[]");
+    describe(talk);
+    talk.post("/call/S.Range?stream=lines", "[2]");
+    talk.calls.end_with("rpc.describe", R"({"params":["n: int"],"stream":true})");
+    auto& range = talk.calls.calls[1];
+    CHECK_FALSE(range.item("\x01"));
+    talk.calls.end_with("S.Count", "1");
+    talk.link.full = true;
+    CHECK_FALSE(talk.calls.calls[0].item("\x01"));
+    talk.link.full = false;
+    CHECK(talk.calls.calls[0].item("\x01"));
+}
+
+TEST_CASE("a stream that fails before its first item has the status of its error") {
+    HttpTalk talk;
+    talk.post("/call/S.Range?stream=events", "[2]");
+    describe(talk);
+    talk.calls.end("S.Range", test::error_of(Code::unavailable, By::broker));
+    CHECK(status_of(talk.take()) == 503);
+}
+
+TEST_CASE("a stream to a client of HTTP/1.0 ends with its connection") {
+    HttpTalk talk;
+    talk.session->receive("POST /call/S.Range?stream=lines HTTP/1.0\r\nHost: a\r\nContent-Length: 3\r\n\r\n[1]");
+    describe(talk);
+    CHECK(talk.calls.calls[0].item("\x01"));
+    talk.calls.end_with("S.Range", "1");
+    CHECK(test::body_of(talk.take()) == "{\"item\":1}\n{\"result\":1}\n");
+    CHECK(talk.link.finished);
 }
 
 TEST_CASE("whether a broker answers") {

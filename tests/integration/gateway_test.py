@@ -95,6 +95,30 @@ class Gateway(RpcTest):
         wait_until(lambda: self.ask(gateway, "GET", "/readyz")[0] == 503, "the gateway is not ready without a broker")
         self.assertEqual(self.ask(gateway, "GET", "/healthz"), (200, "ok\n"))
 
+    def test_streams_in_lines_and_as_events(self):
+        gateway = self.served()
+        status, body = self.ask(gateway, "POST", "/call/EchoUtil.Range", [10000])
+        lines = [json.loads(line) for line in body.splitlines()]
+        self.assertEqual(lines, [{"item": i} for i in range(10000)] + [{"result": 10000}])
+        status, body = self.ask(gateway, "POST", "/call/EchoUtil.Range", [2], Accept="text/event-stream")
+        self.assertEqual((status, body), (200, "data: 0\n\ndata: 1\n\nevent: result\ndata: 2\n\n"))
+        status, body = self.ask(gateway, "POST", "/call/EchoUtil.Range", [-1], Accept="text/event-stream")
+        self.assertEqual((status, json.loads(body)["error"]["code"]), (400, "INVALID_ARGUMENT"))
+
+    def test_a_stream_waits_for_its_reader_and_ends_with_it(self):
+        gateway = self.served()
+        client = self.client(gateway.broker)
+        head = b"POST /call/EchoUtil.Range HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\n\r\n[1000000000]"
+        sock = self.stranger(gateway, head)
+        self.assertIn(b"200 OK", sock.recv(1000))
+        time.sleep(2)
+        resident = int(pathlib.Path(f"/proc/{gateway.pid}/statm").read_text().split()[1])
+        time.sleep(1)
+        grown = int(pathlib.Path(f"/proc/{gateway.pid}/statm").read_text().split()[1]) - resident
+        self.assertLess(grown * 4096, 4_000_000, "nobody reads: memory does not grow")
+        sock.close()
+        wait_until(lambda: in_flight(client) == 0, "the stream is cancelled")
+
     def test_a_broker_of_two_is_killed_and_no_request_hangs(self):
         brokers = [self.broker(), self.broker()]
         for broker in brokers:
