@@ -101,7 +101,10 @@ struct Broker::State {
           keys(options.keys ? std::make_unique<broker::KeyTable>(options.keys->authorized) : nullptr),
           front(broker::Side::front, context, front_options(), keys.get(), core),
           back(broker::Side::back, context, router_options(broker::Side::back), keys.get(), core) {
-        if (keys) core.require_keys();
+        if (keys) {
+            core.require_keys();
+            options.keys->own.forget_secret();  // the sockets have it
+        }
         const bool open = options.insecure || keys;
         front.bind(options.frontends, open);
         back.bind(options.backends, open);
@@ -116,11 +119,11 @@ struct Broker::State {
         result.gate = gate;
         result.door = side == broker::Side::front ? transport::Door::front : transport::Door::back;
         if (keys)
-            result.keys = {options.keys->own.secret_key, [this, side](auto key, auto address) {
-                               const auto number = keys->admit(side, key, address);
-                               if (number == 0) wakeup.signal();  // it is logged
-                               return number;
-                           }};
+            result.keys.emplace(options.keys->own.secret_key, [this, side](auto key, auto address) {
+                const auto number = keys->admit(side, key, address);
+                if (number == 0) wakeup.signal();  // it is logged
+                return number;
+            });
         return result;
     }
 

@@ -13,6 +13,7 @@
 #include "common/program/flags.hpp"
 #include "common/program/log.hpp"
 #include "common/program/memory.hpp"
+#include "common/program/secrets.hpp"
 #include "common/program/signals.hpp"
 #include "common/program/systemd.hpp"
 
@@ -106,6 +107,7 @@ std::optional<std::string> read_keys(const Flags& flags, Wanted& wanted) {
         return has_key ? "--key needs --authorized: the file of the keys that may connect"
                        : "--authorized needs --key: the broker's own secret key, from rpc-keygen";
     if (!has_key) return std::nullopt;
+    keep_secrets();
     if (wanted.options.insecure) return "--insecure is for a broker without keys; leave it out";
     auto own = read_secret_key(wanted.key_file);
     if (!own) return "--key: " + own.error().message();
@@ -144,6 +146,7 @@ int main(int argc, char** argv) {
     keep_freed_memory();
     use_one_arena();
     raise_descriptor_limit();
+    keep_others_out();
     Wanted wanted;
     Flags flags{
         "rpc-broker", "Passes calls of clients on to the workers that registered their methods.",
@@ -167,6 +170,7 @@ int main(int argc, char** argv) {
     try {
         if (wanted.options.insecure) log::warn("--insecure: nothing checks who connects");
         Broker broker{wanted.options};
+        if (wanted.options.keys) wanted.options.keys->own.forget_secret();
         std::optional<AuthorizedFile> file;
         if (wanted.options.keys)
             file.emplace(wanted.authorized_file,

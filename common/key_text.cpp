@@ -1,6 +1,10 @@
 #include "common/key_text.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <rpcbroker/keys.hpp>
 
 #include "common/lines.hpp"
 
@@ -37,6 +41,18 @@ std::string expected(KeyKind wanted) {
 }
 
 }  // namespace
+
+void wipe(std::string& text) noexcept {
+    ::explicit_bzero(text.data(), text.capacity());
+    text.clear();
+}
+
+KeyPair::KeyPair(std::string shared, std::string secret)
+    : public_key(std::move(shared)), secret_key(std::move(secret)) {}
+
+KeyPair::~KeyPair() { forget_secret(); }
+
+void KeyPair::forget_secret() noexcept { wipe(secret_key); }
 
 bool is_key(std::string_view text) noexcept {
     if (text.size() != key_characters) return false;

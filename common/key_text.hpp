@@ -18,6 +18,9 @@ namespace rpcbroker {
 inline constexpr std::size_t key_characters = 40;
 inline constexpr std::size_t max_key_name = 64;
 
+/// Overwrites the characters, in a way that the compiler does not leave out, and empties the text.
+void wipe(std::string& text) noexcept;
+
 enum class KeyKind : std::uint8_t { secret, public_one };
 
 /// 40 characters of Z85 that stand for 32 bytes.

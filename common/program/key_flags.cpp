@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/program/secrets.hpp"
+
 namespace rpcbroker {
 
 void KeyFlags::add(Flags& flags) {
@@ -15,6 +17,7 @@ std::optional<std::string> KeyFlags::read(const Flags& flags, std::optional<Peer
         return has_own ? own_ + " needs --broker-key: the public key of the broker, so that nobody else is taken for it"
                        : "--broker-key needs " + own_ + ": our own secret key";
     if (!has_own) return std::nullopt;
+    keep_secrets();
     auto own = read_secret_key(own_file_);
     if (!own) return own_ + ": " + own.error().message();
     auto broker = read_public_key(broker_file_);

@@ -18,6 +18,7 @@
 
 #include "common/key_text.hpp"
 #include "common/program/flags.hpp"
+#include "common/program/secrets.hpp"
 
 namespace {
 
@@ -94,7 +95,9 @@ Made make(const std::string& wanted) {
 struct PairFiles {
     explicit PairFiles(const Made& made)
         : secret(made.path + ".key", only_owner), shared(made.path + ".pub", everybody_reads) {
-        secret.write(write_key_file(made.name, made.pair.secret_key, KeyKind::secret));
+        auto text = write_key_file(made.name, made.pair.secret_key, KeyKind::secret);
+        secret.write(text);
+        wipe(text);
         shared.write(write_key_file(made.name, made.pair.public_key, KeyKind::public_one));
     }
     void keep() noexcept {
@@ -212,6 +215,7 @@ void write_all(const Wanted& wanted, const std::vector<Made>& all) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    keep_secrets();
     Wanted wanted;
     Flags flags{"rpc-keygen", "Makes pairs of keys: for each NAME, NAME.key, which is secret, and NAME.pub.",
                 "rpc-keygen broker                 broker.key and broker.pub, here\n"

@@ -74,6 +74,7 @@ Result<std::string> read_key(const std::string& path, KeyKind kind) {
     auto text = read_text(file.number(), path);
     if (!text) return text;
     auto key = parse_key_file(*text, kind);
+    wipe(*text);
     if (!key) return Error(key.error().code(), path + ": " + key.error().message());
     if (kind == KeyKind::secret && (status.st_mode & others) != 0) return not_secret(path, status.st_mode);
     return key;
@@ -85,7 +86,9 @@ KeyPair make_key_pair() {
     KeyBuffer public_key{};
     KeyBuffer secret_key{};
     if (zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) throw no_curve();
-    return {public_key.data(), secret_key.data()};
+    KeyPair pair{public_key.data(), secret_key.data()};
+    ::explicit_bzero(secret_key.data(), secret_key.size());
+    return pair;
 }
 
 Result<KeyPair> read_secret_key(const std::string& path) {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/key_text.hpp"
 #include "common/transport/address.hpp"
 #include "common/transport/router_state.hpp"
 
@@ -46,6 +47,13 @@ int check_path(const std::string& path) {
     if (path.empty() || path.front() == '*' || path.front() == '@' || ::lstat(path.c_str(), &status) != 0) return 0;
     if (!S_ISSOCK(status.st_mode)) return EEXIST;
     return somebody_listens(path) ? EADDRINUSE : 0;
+}
+
+// The directory that the socket is to be in, if it is not there: for its owner alone. Whether it could be made, bind tells.
+void make_directory(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos || slash == 0 || path.front() != '/') return;
+    ::mkdir(path.substr(0, slash).c_str(), S_IRWXU);
 }
 
 // By reset, so that neither system keeps anything of it.
@@ -199,6 +207,8 @@ bool Router::State::has_room(PeerId peer) {
 
 bool Router::State::is_ready() { return peers.has_closed() || socket.has_input() || monitor.socket().has_input(); }
 
+RouterKeys::~RouterKeys() { wipe(secret_key); }
+
 std::shared_ptr<Gate> make_gate(const ConnectionLimits& limits) { return std::make_shared<Gate>(limits); }
 
 RefusedConnections take_refused(Gate& gate) { return gate.take_refused(); }
@@ -214,6 +224,7 @@ Result<std::string> Router::bind(const Endpoint& endpoint) {
                      endpoint.text() + ": keys are not for inproc, where nobody could be asked");
     if (endpoint.transport() == Endpoint::Transport::ipc) {
         if (const int error = check_path(endpoint.address())) return bind_error(endpoint, error);
+        make_directory(endpoint.address());
     }
     state_->socket.set_family(endpoint);
     if (zmq_bind(state_->socket.handle(), address_to_bind(endpoint).c_str()) != 0) return bind_error(endpoint, errno);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rpcbroker/endpoint.hpp>
@@ -32,6 +33,11 @@ struct RouterKeys {
 
     std::string secret_key;
     Admit admit;
+
+    RouterKeys(std::string secret, Admit asked) : secret_key(std::move(secret)), admit(std::move(asked)) {}
+    RouterKeys(const RouterKeys&) = default;
+    RouterKeys& operator=(const RouterKeys&) = default;
+    ~RouterKeys();  ///< leaves no secret key in memory
 };
 
 /// 0: no limit.

@@ -64,7 +64,7 @@ class Program:
         self._log = tempfile.TemporaryFile()
         self._unread = b""
         self.process = subprocess.Popen(
-            [BIN / name, *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE, stderr=self._log,
+            [BIN / name if (BIN / name).exists() else name, *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE, stderr=self._log,
             env=environment or clean_environment(), preexec_fn=limits and (lambda: set_limits(limits)))
 
     @property

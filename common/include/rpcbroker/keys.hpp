@@ -10,9 +10,18 @@
 
 namespace rpcbroker {
 
+/// Does not leave the secret key in memory when it goes. Copy it no more often than is needed; moving is copying.
 struct KeyPair {
     std::string public_key;
     std::string secret_key;
+
+    KeyPair() = default;
+    KeyPair(std::string shared, std::string secret);
+    KeyPair(const KeyPair&) = default;
+    KeyPair& operator=(const KeyPair&) = default;
+    ~KeyPair();
+    /// Overwrites the secret key, which is empty then.
+    void forget_secret() noexcept;
 };
 
 /// What a client or a worker needs for a broker with keys: its own pair, and whom it expects to find there. A connection to
