@@ -10,16 +10,18 @@
 
 #include <rpcbroker/client.hpp>
 
+#include "common/time.hpp"
 #include "gateway/broker_streams.hpp"
 #include "gateway/calls.hpp"
+#include "gateway/figures.hpp"
 
 namespace rpcbroker {
 
 /// Results that come while the loop is busy are handed over together, in one turn.
 class BrokerCalls final : public Calls {
 public:
-    /// `loop` outlives it. `flush` is called after each such turn.
-    BrokerCalls(boost::asio::io_context& loop, ClientOptions options, std::function<void()> flush);
+    /// `loop` and `figures` outlive it. `flush` is called after each such turn.
+    BrokerCalls(boost::asio::io_context& loop, ClientOptions options, Figures& figures, std::function<void()> flush);
     ~BrokerCalls() override;
     BrokerCalls(const BrokerCalls&) = delete;
     BrokerCalls& operator=(const BrokerCalls&) = delete;
@@ -46,10 +48,14 @@ private:
     struct Call {
         RawFuture future;
         Done done;
+        std::string method;
+        TimePoint begun;
     };
     void take_ended();
+    void count(const Call& call, const Result<RawReply>& reply, TimePoint now);
 
     boost::asio::io_context& loop_;
+    Figures& figures_;
     std::function<void()> flush_;
     std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
     std::unordered_map<CallId, Call> calls_;

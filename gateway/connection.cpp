@@ -96,7 +96,7 @@ void Connection::take_handshake() {
 
 /// Go's clients have no way to show a token.
 void Connection::begin(Protocol protocol, std::string_view bytes) {
-    auto& [calls, catalog, settings, guard] = surroundings_;
+    auto& [calls, catalog, settings, guard, figures] = surroundings_;
     const bool is_go = protocol == Protocol::go_gob || protocol == Protocol::json;
     if (is_go && !guard.has_token({})) return finish();
     phase_ = Phase::session;
@@ -109,7 +109,7 @@ void Connection::begin(Protocol protocol, std::string_view bytes) {
         break;
     case Protocol::http:
         session_ = std::make_unique<http::HttpSession>(*this, calls, catalog, settings.rights, guard, settings.routes,
-                                                       settings.messages);
+                                                       figures, settings.messages);
         break;
     default: return finish();
     }

@@ -24,6 +24,7 @@ struct Surroundings {
     Catalog& catalog;
     const GatewaySettings& settings;
     const http::Guard& guard;
+    const Figures& figures;
 };
 
 /// All on the loop's thread.

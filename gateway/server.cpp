@@ -17,7 +17,7 @@ Server::Server(boost::asio::io_context& loop, const tcp::endpoint& listen, Clien
                GatewaySettings settings)
     : loop_(loop),
       settings_(std::move(settings)),
-      calls_(loop, std::move(broker), [this] { flush(); }),
+      calls_(loop, std::move(broker), figures_, [this] { flush(); }),
       catalog_(calls_),
       acceptor_(loop, listen),
       timer_(loop) {
@@ -41,12 +41,18 @@ void Server::accept() {
 
 /// One too many is closed at once.
 void Server::accepted(tcp::socket socket) {
-    if (connections_.size() >= settings_.limits.connections) return;
+    const bool has_room = connections_.size() < settings_.limits.connections;
+    ++(has_room ? figures_.connections_taken : figures_.connections_refused);
+    if (!has_room) return;
     auto connection = std::make_shared<Connection>(
         std::move(socket), surroundings_,
         [this](std::shared_ptr<Connection> dirty) { dirty_.push_back(std::move(dirty)); },
-        [this](Connection& closed) { connections_.erase(closed.shared_from_this()); });
+        [this](Connection& closed) {
+            connections_.erase(closed.shared_from_this());
+            figures_.connections = connections_.size();
+        });
     connections_.insert(connection);
+    figures_.connections = connections_.size();
     connection->start();
 }
 
@@ -58,6 +64,7 @@ void Server::tick() {
     const auto now = Clock::now();
     for (const auto& connection : std::vector(connections_.begin(), connections_.end())) connection->check(now);
     calls_.resume();
+    figures_.calls = calls_.under_way();
     flush();
     if (++ticks_ % ticks_to_ask_again == 0) catalog_.grow_old();
     if (stop_at_ && (calls_.under_way() == 0 || now >= *stop_at_)) return loop_.stop();

@@ -36,10 +36,11 @@ private:
 
     boost::asio::io_context& loop_;
     GatewaySettings settings_;
+    Figures figures_;
     http::Guard guard_{settings_.guard};
     BrokerCalls calls_;
     Catalog catalog_;
-    Surroundings surroundings_{calls_, catalog_, settings_, guard_};
+    Surroundings surroundings_{calls_, catalog_, settings_, guard_, figures_};
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer timer_;
     unsigned ticks_ = 0;

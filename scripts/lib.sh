@@ -9,7 +9,8 @@ jobs=$(nproc)
 
 build_packages=(
     g++ cmake ninja-build pkg-config
-    libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libcli11-dev nlohmann-json3-dev libncurses-dev libsystemd-dev libboost-dev
+    libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libcli11-dev nlohmann-json3-dev libncurses-dev libsystemd-dev
+    libboost-dev prometheus-cpp-dev
 )
 test_packages=(
     ccache catch2 python3 python3-zmq python3-msgpack
@@ -61,6 +62,15 @@ install_node() {
     command -v node >/dev/null || missing+=(nodejs)
     command -v npm >/dev/null || missing+=(npm ca-certificates)  # npm asks its registry over https
     [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+}
+
+# promtool alone, into build/promtool: the package's server is not to be started.
+fetch_promtool() {
+    local folder=$root/build/promtool
+    ! command -v promtool >/dev/null && [ ! -x "$folder/usr/bin/promtool" ] || return 0
+    mkdir -p "$folder"
+    (cd "$folder" && apt-get -q download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb) >&2 ||
+        say "promtool could not be fetched: the test of /metrics does without"
 }
 
 # build PRESET [TARGET…]: configures a preset of CMakePresets.json, and builds all of it or those targets.

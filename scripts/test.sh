@@ -14,6 +14,7 @@ run_tests() {
 
 install_packages "${build_packages[@]}" "${test_packages[@]}"
 install_node
+fetch_promtool
 
 say "Format and lint"
 "$root/scripts/lint.sh"

@@ -1,5 +1,6 @@
 #include "gateway/http/routes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <utility>
@@ -12,12 +13,14 @@
 #include "gateway/http/reply.hpp"
 #include "gateway/http/stream_reply.hpp"
 #include "gateway/json_rpc.hpp"
+#include "gateway/metrics.hpp"
 
 namespace rpcbroker::http {
 
 namespace {
 
 constexpr std::string_view call_path = "/call/";
+constexpr std::array<std::string_view, 4> read_paths{"/services", "/metrics", "/healthz", "/readyz"};
 constexpr std::string_view no_params = "\x90";
 
 /// The parameters of a call: an array as it is, a map by the method's names.
@@ -55,10 +58,10 @@ struct Answers {
 void Routes::handle(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces) {
     const bool is_call = request.path.starts_with(call_path);
     const bool posts = is_call || request.path == "/rpc";
-    const bool gets = request.path == "/services" || request.path == "/healthz" || request.path == "/readyz";
+    const bool gets = std::ranges::find(read_paths, request.path) != read_paths.end();
     if (!posts && !gets)
-        return respond(
-            failure(404, Code::not_found, "there is /rpc, /call/Service.Method, /services, /healthz, /readyz"));
+        return respond(failure(404, Code::not_found,
+                               "there is /rpc, /call/Service.Method, /services, /metrics, /healthz, /readyz"));
     if (posts != (request.method == "POST") || (gets && request.method != "GET" && request.method != "HEAD")) {
         auto response = failure(405, Code::invalid_argument, posts ? "POST is wanted" : "GET is wanted");
         response.fields.emplace_back("Allow", posts ? "POST" : "GET, HEAD");
@@ -67,6 +70,7 @@ void Routes::handle(const Request& request, const Respond& respond, const std::s
     if (is_call) return call(request, respond, pieces);
     if (posts) return json_rpc(request, respond);
     if (request.path == "/services") return services(respond);
+    if (request.path == "/metrics") return metrics(respond);
     if (request.path == "/readyz") return readiness(respond);
     respond({.type = "text/plain", .body = "ok\n"});
 }
@@ -139,6 +143,22 @@ void Routes::readiness(const Respond& respond) {
         respond(reply ? Response{.type = "text/plain", .body = "ready\n"}
                       : failure(503, Code::unavailable, "no broker answers: " + reply.error().message()));
     });
+}
+
+/// What does not answer is left out.
+void Routes::metrics(const Respond& respond) {
+    const auto broker = std::make_shared<BrokerFigures>();
+    const auto missing = std::make_shared<int>(3);
+    const auto ask = [&](std::string_view method, std::optional<std::string>& into) {
+        lane_.ask(method, [this, broker, missing, respond, &into](const Result<RawReply>& reply) {
+            if (reply) into = reply->result;
+            if (--*missing > 0) return;
+            respond({.type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_text(*broker, figures_)});
+        });
+    };
+    ask("rpc.stats", broker->stats);
+    ask("rpc.workers", broker->workers);
+    ask("rpc.services", broker->services);
 }
 
 }  // namespace rpcbroker::http

@@ -4,6 +4,7 @@
 //     POST /call/Service.Method  parameters as a JSON array or object; the result as JSON
 //                                of one that streams, as server-sent events or a line of JSON an item
 //     GET /services              what can be called
+//     GET /metrics               for Prometheus
 //     GET /healthz, /readyz      whether the gateway lives; whether a broker answers it
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "gateway/figures.hpp"
 #include "gateway/http/message.hpp"
 #include "gateway/http/pieces.hpp"
 #include "gateway/lane.hpp"
@@ -28,8 +30,8 @@ class Routes {
 public:
     using Respond = std::function<void(Response)>;
 
-    Routes(Calls& calls, Catalog& catalog, const Rights& rights, const RouteSettings& settings)
-        : rights_(rights), settings_(settings), lane_(calls, catalog) {}
+    Routes(Calls& calls, Catalog& catalog, const Rights& rights, const RouteSettings& settings, const Figures& figures)
+        : rights_(rights), settings_(settings), figures_(figures), lane_(calls, catalog) {}
 
     /// `respond` is called once, perhaps from within; or the response goes out by `pieces`.
     void handle(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces);
@@ -39,9 +41,11 @@ private:
     void json_rpc(const Request& request, const Respond& respond);
     void services(const Respond& respond);
     void readiness(const Respond& respond);
+    void metrics(const Respond& respond);
 
     const Rights& rights_;
     const RouteSettings& settings_;
+    const Figures& figures_;
     Lane lane_;
 };
 

@@ -35,8 +35,8 @@ private:
 };
 
 HttpSession::HttpSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, const Guard& guard,
-                         const RouteSettings& routes, MessageLimits limits)
-    : link_(link), guard_(guard), parser_(limits), routes_(calls, catalog, rights, routes) {}
+                         const RouteSettings& routes, const Figures& figures, MessageLimits limits)
+    : link_(link), guard_(guard), parser_(limits), routes_(calls, catalog, rights, routes, figures) {}
 
 void HttpSession::receive(std::string_view bytes) {
     using Is = Parser::Is;

@@ -16,7 +16,7 @@ class HttpSession final : public Session {
 public:
     /// All that is referred to outlives it.
     HttpSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, const Guard& guard,
-                const RouteSettings& routes, MessageLimits limits);
+                const RouteSettings& routes, const Figures& figures, MessageLimits limits);
 
     void receive(std::string_view bytes) override;
     [[nodiscard]] bool within_message() const override { return parser_.within(); }

@@ -24,6 +24,7 @@ struct World {
     Catalog catalog{calls};
     Rights rights{{"S.*", "EchoUtil.*"}};
     http::Guard guard{{.token = {}, .hosts = {"localhost", "a"}, .cors = {"https://app.example"}}};
+    Figures figures;
     http::RouteSettings routes{.default_service = "S"};
     std::unique_ptr<Session> session;
 
@@ -31,7 +32,7 @@ struct World {
         if (protocol == Protocol::go_gob) session = std::make_unique<GoSession>(link, calls, catalog, rights, limits);
         if (protocol == Protocol::json) session = std::make_unique<GoJsonSession>(link, calls, catalog, rights, limits);
         if (protocol == Protocol::http)
-            session = std::make_unique<http::HttpSession>(link, calls, catalog, rights, guard, routes, limits);
+            session = std::make_unique<http::HttpSession>(link, calls, catalog, rights, guard, routes, figures, limits);
     }
     /// Half of the calls fail.
     void answer() {

@@ -40,9 +40,10 @@ struct HttpTalk {
     Catalog catalog{calls};
     Rights rights;
     http::Guard guard;
+    Figures figures;
     http::RouteSettings routes;
     std::unique_ptr<http::HttpSession> session = std::make_unique<http::HttpSession>(
-        link, calls, catalog, rights, guard, routes, MessageLimits{.header = 1000, .body = 10'000});
+        link, calls, catalog, rights, guard, routes, figures, MessageLimits{.header = 1000, .body = 10'000});
 };
 
 }  // namespace rpcbroker::test

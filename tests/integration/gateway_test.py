@@ -3,6 +3,7 @@
 import http.client
 import json
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from rpckit import BIN, PATIENCE, RpcTest, clean_environment, in_flight, main, wait_until
+from rpckit import BIN, PATIENCE, ROOT, RpcTest, clean_environment, in_flight, main, wait_until
 
 TOKEN = "a token of sixteen characters".replace(" ", "-")
 
@@ -94,6 +95,22 @@ class Gateway(RpcTest):
         gateway.broker.kill()
         wait_until(lambda: self.ask(gateway, "GET", "/readyz")[0] == 503, "the gateway is not ready without a broker")
         self.assertEqual(self.ask(gateway, "GET", "/healthz"), (200, "ok\n"))
+
+    def test_metrics_are_what_prometheus_reads(self):
+        gateway = self.served()
+        self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["this is test"])
+        self.ask(gateway, "POST", "/call/EchoUtil.Fail", ["ABORTED", "x"])
+        status, text = self.ask(gateway, "GET", "/metrics")
+        self.assertEqual(status, 200)
+        for line in ("rpc_gateway_broker_up 1", 'rpc_gateway_call_seconds_count{method="EchoUtil.CountString"} 1',
+                     'rpcbroker_method_calls_total{method="EchoUtil.CountString"} 1', 'rpcbroker_service_workers{service="EchoUtil"} 1',
+                     'rpc_gateway_call_errors_total{method="EchoUtil.Fail"} 1', "rpcbroker_calls_accepted_total 2"):
+            self.assertIn(line, text.splitlines())
+        promtool = shutil.which("promtool") or ROOT / "build/promtool/usr/bin/promtool"
+        if not pathlib.Path(promtool).exists():
+            self.skipTest("promtool is not there: scripts/test.sh fetches it")
+        check = subprocess.run([promtool, "check", "metrics"], input=text.encode(), capture_output=True, timeout=PATIENCE)
+        self.assertEqual((check.returncode, check.stdout + check.stderr), (0, b""))
 
     def test_streams_in_lines_and_as_events(self):
         gateway = self.served()

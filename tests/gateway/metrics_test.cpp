@@ -1,0 +1,61 @@
+#include "gateway/metrics.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "client/json_msgpack.hpp"
+
+namespace rpcbroker {
+namespace {
+
+bool has_line(const std::string& text, const std::string& line) {
+    return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+TEST_CASE("figures of the broker become metrics") {
+    BrokerFigures broker;
+    broker.stats = json_to_msgpack(
+        R"({"broker":"b1","version":"0.1.0","uptime_ms":1500,"calls_accepted":7,"calls_queued":2,"failures":{"NOT_FOUND":3},)"
+        R"("methods":{"S.\"M":{"calls":4,"errors":1,"queued":0,"in_flight":1,"items":0}},)"
+        R"("latency_us":{"S.M":{"count":4,"p50":250,"p90":1,"p99":2000,"p999":3,"max":4}}})");
+    broker.workers =
+        json_to_msgpack(R"([{"id":"w1","name":"n","capacity":8,"in_flight":1,"completed":5,"draining":true}])");
+    broker.services = json_to_msgpack(R"([{"name":"S","workers":1,"queued":2,"in_flight":3}])");
+    const auto text = metrics_text(broker, Figures{});
+    CHECK(has_line(text, "# TYPE rpcbroker_calls_accepted_total counter"));
+    CHECK(has_line(text, "rpcbroker_calls_accepted_total 7"));
+    CHECK(has_line(text, "# TYPE rpcbroker_calls_queued gauge"));
+    CHECK(has_line(text, "rpcbroker_calls_queued 2"));
+    CHECK(has_line(text, R"(rpcbroker_failures_total{code="NOT_FOUND"} 3)"));
+    CHECK(has_line(text, R"(rpcbroker_method_calls_total{method="S.\"M"} 4)"));
+    CHECK(text.find(R"(rpcbroker_method_latency_seconds{method="S.M",at="p50"} 0.00025)") != std::string::npos);
+    CHECK(has_line(text, R"(rpcbroker_worker_draining{worker="w1",name="n"} 1)"));
+    CHECK(has_line(text, R"(rpcbroker_service_queued{service="S"} 2)"));
+    CHECK(has_line(text, "rpc_gateway_broker_up 1"));
+}
+
+TEST_CASE("without a broker, or with one that answers nonsense, the gateway's own remain") {
+    CHECK(has_line(metrics_text({}, {}), "rpc_gateway_broker_up 0"));
+    const BrokerFigures nonsense{.stats = "\xc1", .workers = "\x01", .services = ""};
+    CHECK(has_line(metrics_text(nonsense, {}), "rpc_gateway_connections 0"));
+}
+
+TEST_CASE("a histogram counts calls by how long they took") {
+    Figures figures;
+    figures.add("S.M", std::chrono::milliseconds{2}, true);
+    figures.add("S.M", std::chrono::minutes{2}, false);
+    const auto text = metrics_text({}, figures);
+    CHECK(has_line(text, R"(rpc_gateway_call_seconds_count{method="S.M"} 2)"));
+    CHECK(text.find(R"(rpc_gateway_call_seconds_bucket{method="S.M",le="0.001)") != std::string::npos);
+    CHECK(has_line(text, R"(rpc_gateway_call_seconds_bucket{method="S.M",le="5"} 1)"));
+    CHECK(has_line(text, R"(rpc_gateway_call_seconds_bucket{method="S.M",le="+Inf"} 2)"));
+    CHECK(has_line(text, R"(rpc_gateway_call_errors_total{method="S.M"} 1)"));
+}
+
+TEST_CASE("methods beyond the first thousand are one") {
+    Figures figures;
+    for (int i = 0; i < 2000; ++i) figures.add("S.M" + std::to_string(i), std::chrono::seconds{1}, true);
+    CHECK(figures.methods.size() == Figures::most_methods + 1);
+}
+
+}  // namespace
+}  // namespace rpcbroker
