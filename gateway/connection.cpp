@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <netinet/tcp.h>
+
 #include <boost/asio/buffer.hpp>
 
 #include "gateway/go_json_session.hpp"
@@ -14,6 +16,19 @@ namespace rpcbroker {
 namespace {
 
 constexpr std::size_t much_unsent = 1 << 20;  ///< a client that takes nothing is not read either
+constexpr std::chrono::seconds longest_linger{1};
+
+/// A peer whose machine is gone is noticed within half a minute.
+void watch_peer(boost::asio::ip::tcp::socket& socket) {
+    using Idle = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>;
+    using Interval = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPINTVL>;
+    using Count = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPCNT>;
+    boost::system::error_code ignored;
+    socket.set_option(boost::asio::socket_base::keep_alive{true}, ignored);
+    socket.set_option(Idle{15}, ignored);
+    socket.set_option(Interval{5}, ignored);
+    socket.set_option(Count{3}, ignored);
+}
 
 }  // namespace
 
@@ -31,7 +46,7 @@ Connection::Connection(boost::asio::ip::tcp::socket socket, const Surroundings& 
 void Connection::start() {
     boost::system::error_code ignored;
     socket_.set_option(boost::asio::ip::tcp::no_delay{true}, ignored);
-    socket_.set_option(boost::asio::socket_base::keep_alive{true}, ignored);
+    watch_peer(socket_);
     socket_.non_blocking(true, ignored);
     wait_for_bytes();
 }
@@ -131,7 +146,7 @@ void Connection::send(std::string_view bytes) {
 }
 
 void Connection::finish() {
-    if (phase_ == Phase::closed) return;
+    if (phase_ == Phase::closed || phase_ == Phase::lingering) return;
     phase_ = Phase::finishing;
     if (!std::exchange(is_dirty_, true)) dirty_(shared_from_this());
 }
@@ -140,11 +155,21 @@ void Connection::flush() {
     is_dirty_ = false;
     if (phase_ == Phase::closed || !writing_.empty()) return;
     if (unsent_.size() + writing_.size() > limits_.unsent) return close();
-    if (unsent_.empty()) return phase_ == Phase::finishing ? close() : wait_for_bytes();
+    if (unsent_.empty()) return phase_ == Phase::finishing ? linger() : wait_for_bytes();
     writing_ = std::exchange(unsent_, {});
     written_ = 0;
     last_written_ = Clock::now();
     write();
+}
+
+/// Closing while the client still sends would take away what it was sent: what comes is read and dropped for a while.
+void Connection::linger() {
+    phase_ = Phase::lingering;
+    session_.reset();
+    begun_ = Clock::now();
+    boost::system::error_code ignored;
+    socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+    wait_for_bytes();
 }
 
 /// Mostly the system takes all of it at once.
@@ -174,6 +199,7 @@ void Connection::written(std::size_t size) {
 
 std::optional<TimePoint> Connection::deadline() const {
     if (phase_ == Phase::closed) return std::nullopt;
+    if (phase_ == Phase::lingering) return begun_ + longest_linger;
     if (!writing_.empty()) return last_written_ + limits_.stalled;
     if (message_begun_ && may_read()) return *message_begun_ + limits_.message;
     if (!session_) return begun_ + limits_.first_byte;

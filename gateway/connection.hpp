@@ -47,7 +47,7 @@ public:
     void close();
 
 private:
-    enum class Phase : std::uint8_t { sniffing, handshake, session, finishing, closed };
+    enum class Phase : std::uint8_t { sniffing, handshake, session, finishing, lingering, closed };
 
     void wait_for_bytes();
     void read();
@@ -56,6 +56,7 @@ private:
     void take_handshake();
     void begin(Protocol protocol, std::string_view bytes);
     void note_progress();
+    void linger();
     void write();
     void written(std::size_t size);
     [[nodiscard]] bool may_read() const;

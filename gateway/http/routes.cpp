@@ -115,8 +115,10 @@ void Routes::json_rpc(const Request& request, const Respond& respond) {
         auto method = each.method.find('.') == std::string::npos && !settings_.default_service.empty()
                           ? settings_.default_service + "." + each.method
                           : each.method;
-        auto prepare = [this, method, params = std::move(each.params)](const MethodInfo& info) -> Result<std::string> {
-            if (const auto allowed = rights_.check(method); !allowed) return allowed.error();
+        // A notification outlives this.
+        auto prepare = [&rights = rights_, method,
+                        params = std::move(each.params)](const MethodInfo& info) -> Result<std::string> {
+            if (const auto allowed = rights.check(method); !allowed) return allowed.error();
             return parameters(params, info);
         };
         if (!each.id) {

@@ -34,7 +34,10 @@ public:
             {next_, std::string{method}, msgpack_to_json(params), options, std::move(done), std::move(item)});
         return next_++;
     }
-    void cancel(CallId call) override { cancelled.push_back(call); }
+    void cancel(CallId call) override {
+        cancelled.push_back(call);
+        std::erase_if(calls, [call](const Call& each) { return each.id == call; });
+    }
 
     /// Ends the oldest call of that method.
     void end(std::string_view method, Result<RawReply> reply) {
