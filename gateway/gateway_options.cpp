@@ -35,6 +35,7 @@ struct CommandLine {
     std::uint64_t max_header = MessageLimits{}.header;
     std::uint64_t max_body = MessageLimits{}.body;
     bool insecure = false;
+    bool no_dashboard = false;
     KeyFlags keys{"--key-file"};
     GatewayOptions options;
 };
@@ -58,6 +59,7 @@ void add_where(Flags& flags, CommandLine& line) {
                     "a site whose pages may call, such as https://app.example; *: every site");
     flags.add_text("--default-service", line.options.settings.routes.default_service, "SERVICE",
                    "the service of JSON-RPC methods without a dot");
+    flags.add_switch("--no-dashboard", line.no_dashboard, "no page at / that shows the broker");
     flags.add_switch("--insecure", line.insecure, "listen beyond this machine, where anybody may call");
 }
 
@@ -118,6 +120,7 @@ std::variant<GatewayOptions, int> parse_gateway(int argc, const char* const* arg
     options.broker.name = "rpc-gateway";
     options.broker.brokers.clear();
     for (const auto& endpoint : line.brokers) options.broker.brokers.push_back(endpoint.text());
+    options.settings.routes.dashboard = !line.no_dashboard;
     options.settings.messages = {.header = line.max_header, .body = line.max_body};
     options.settings.rights = Rights{std::move(line.allow)};
     return options;

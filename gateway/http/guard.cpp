@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/dashboard/dashboard.hpp"
 #include "gateway/http/reply.hpp"
 
 namespace rpcbroker::http {
@@ -23,7 +24,10 @@ bool is_same_site(std::string_view origin, std::string_view host) {
     return false;
 }
 
-bool is_public(const Request& request) { return request.path == "/healthz" || request.path == "/readyz"; }
+/// The page's files say nothing of the broker: a browser has to have them to ask for the token.
+bool is_public(const Request& request) {
+    return request.path == "/healthz" || request.path == "/readyz" || dashboard::is_file(request.path);
+}
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 
 #include "client/json_msgpack.hpp"
 #include "gateway/arguments.hpp"
+#include "gateway/dashboard/dashboard.hpp"
 #include "gateway/http/call_options.hpp"
 #include "gateway/http/reply.hpp"
 #include "gateway/http/stream_reply.hpp"
@@ -56,6 +57,7 @@ struct Answers {
 }  // namespace
 
 void Routes::handle(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces) {
+    if (settings_.dashboard && show_dashboard(request, respond)) return;
     const bool is_call = request.path.starts_with(call_path);
     const bool posts = is_call || request.path == "/rpc";
     const bool gets = std::ranges::find(read_paths, request.path) != read_paths.end();
@@ -133,6 +135,23 @@ void Routes::json_rpc(const Request& request, const Respond& respond) {
                    });
     }
     if (--answers->missing == 0) answers->finish();
+}
+
+/// Whether it was asked for.
+bool Routes::show_dashboard(const Request& request, const Respond& respond) {
+    auto file = dashboard::file(request.path);
+    const bool asks_state = request.path == dashboard::state_path;
+    if (!file && !asks_state) return false;
+    if (request.method != "GET" && request.method != "HEAD") {
+        auto response = failure(405, Code::invalid_argument, "GET is wanted");
+        response.fields.emplace_back("Allow", "GET, HEAD");
+        respond(std::move(response));
+    } else if (file) {
+        respond(std::move(*file));
+    } else {
+        dashboard::tell_state(lane_, rights_.check("rpc.drain").has_value(), respond);
+    }
+    return true;
 }
 
 void Routes::services(const Respond& respond) {

@@ -5,6 +5,7 @@
 //                                of one that streams, as server-sent events or a line of JSON an item
 //     GET /services              what can be called
 //     GET /metrics               for Prometheus
+//     GET /, /debug/rpc          a page that shows the broker, and what it asks for (dashboard/)
 //     GET /healthz, /readyz      whether the gateway lives; whether a broker answers it
 #pragma once
 
@@ -23,6 +24,7 @@ namespace rpcbroker::http {
 struct RouteSettings {
     std::string default_service{};  ///< of JSON-RPC methods without a dot
     std::size_t most_in_batch = 1000;
+    bool dashboard = true;
 };
 
 /// What one connection asks for. Its end cancels what is under way. Not thread-safe; all that is referred to outlives it.
@@ -39,6 +41,7 @@ public:
 private:
     void call(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces);
     void json_rpc(const Request& request, const Respond& respond);
+    bool show_dashboard(const Request& request, const Respond& respond);
     void services(const Respond& respond);
     void readiness(const Respond& respond);
     void metrics(const Respond& respond);

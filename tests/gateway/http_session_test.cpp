@@ -100,7 +100,7 @@ TEST_CASE("what cannot be asked for") {
         talk.session->receive(request);
         return status_of(talk.take());
     };
-    CHECK(status("GET / HTTP/1.1\r\nHost: a\r\n\r\n") == 404);
+    CHECK(status("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n") == 404);
     CHECK(status("GET /rpc HTTP/1.1\r\nHost: a\r\n\r\n") == 405);
     CHECK(status("POST /services HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") == 405);
     CHECK(status("POST /call/none HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") == 400);
