@@ -50,7 +50,8 @@ private:
     static constexpr List far_list = due_list + 1;
     static constexpr List free_list = far_list + 1;  ///< of nodes that hold no deadline
     static constexpr List lists = free_list + 1;
-    static constexpr std::uint64_t latest_tick = (std::uint64_t{1} << 48) - 1;  ///< 8,900 years; the clock ends after 292
+    static constexpr std::uint64_t latest_tick =
+        (std::uint64_t{1} << 48) - 1;  ///< 8,900 years; the clock ends after 292
     struct Node {
         std::uint64_t tick : 48 = 0;
         std::uint64_t list : 16 = free_list;
