@@ -48,6 +48,12 @@ std::string tail_with_new_options(const MessageView& message, std::string_view c
     return out;
 }
 
+/// By which the option `caller` may lengthen a request, beside what there is of options.
+std::size_t caller_bytes(const Client& client) noexcept {
+    constexpr std::size_t key_and_heads = 16;
+    return client.identity ? client.identity->name.size() + key_and_heads : 0;
+}
+
 /// Where the value of a timeout in five-byte form stands in `tail`, whose options begin at `options_at`.
 std::uint32_t find_timeout(std::string_view tail, std::size_t options_at) {
     Unpacker in(tail.substr(options_at));
@@ -119,7 +125,7 @@ std::optional<Error> BrokerCore::admit(Client& client, std::string_view envelope
     describe(*call, envelope, message);
     place_by(*call, pin, message.options.key);
     auto error = lacks_stream(*call) ? stream_needed(*call) : check_wait(client, *call);
-    if (!error) error = check_room(client, *call, message.tail.size());
+    if (!error) error = check_room(client, *call, message.tail.size() + caller_bytes(client));
     if (error) {
         free_call(*call);
         return error;

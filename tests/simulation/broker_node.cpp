@@ -77,12 +77,22 @@ BrokerNode::BrokerNode(Scene& scene, Place place, std::string name, std::functio
       watch_(scene.history, scene.trace, scene.settings.limits, this->name(), scene.events.now()),
       front_{Router{scene.network, place, false, [this] { wake(); }}},
       back_{Router{scene.network, place, true, [this] { wake(); }}},
-      is_honest_(std::move(is_honest)) {}
+      is_honest_(std::move(is_honest)) {
+    if (!scene.keys.required()) return;
+    core_.require_keys();
+    core_.set_client_identity(
+        operator_peer, std::make_shared<const AuthorizedKey>(
+                           AuthorizedKey{.name = "operator", .role = Role::admin, .public_key = {}, .rights = {}}));
+}
 
 // ---- turns, as broker/broker.cpp takes them
 
 std::optional<TimePoint> BrokerNode::turn(TimePoint now) {
     watch_.begin_turn(now, unsent(back_));
+    if (std::exchange(seen_changes_, scene_.keys.changes()) != scene_.keys.changes()) {
+        look_at_keys(front_, false, now);
+        look_at_keys(back_, true, now);
+    }
     const bool drained = receive_all(now);
     core_.on_time(now, drained);
     while (core_.next_without_address()) continue;
@@ -113,6 +123,7 @@ bool BrokerNode::receive(Side& side, bool from_workers, TimePoint now) {
 }
 
 void BrokerNode::take(Side& side, bool from_workers, PeerId peer, const Packet& packet, TimePoint now) {
+    if (scene_.keys.required() && !admits(side, from_workers, peer, now)) return;
     const auto place = side.router.place_of(peer);
     const bool honest = place && is_honest_(*place);
     Body body{packet.bytes};
@@ -123,6 +134,41 @@ void BrokerNode::take(Side& side, bool from_workers, PeerId peer, const Packet& 
         watch_.from_client(peer, packet.envelope, packet.bytes, honest);
         core_.on_frontend(peer, packet.envelope, body, now);
     }
+}
+
+// ---- keys, as broker/admission.cpp looks at them
+
+/// Of each body, before the core gets it.
+bool BrokerNode::admits(Side& side, bool from_workers, PeerId peer, TimePoint now) {
+    if (side.cut_off.contains(peer)) return false;
+    if (side.known.contains(peer)) return true;
+    const auto place = side.router.place_of(peer);
+    auto identity = place ? scene_.keys.at(*place) : nullptr;
+    if (!identity) {
+        cut_off(side, from_workers, peer, now);
+        return false;
+    }
+    side.known.emplace(peer, identity);
+    if (!from_workers)
+        core_.set_client_identity(peer, std::move(identity));
+    else if (!core_.set_worker_identity(peer, std::move(identity)))
+        throw Violation{"who has said nothing has registered nothing", name()};
+    return true;
+}
+
+void BrokerNode::look_at_keys(Side& side, bool from_workers, TimePoint now) {
+    const auto known = side.known;
+    for (const auto& [peer, identity] : known) {
+        const auto place = side.router.place_of(peer);
+        if (place && scene_.keys.at(*place) != identity) cut_off(side, from_workers, peer, now);
+    }
+}
+
+void BrokerNode::cut_off(Side& side, bool from_workers, PeerId peer, TimePoint now) {
+    note("cuts off a peer whose key is gone");
+    side.cut_off.insert(peer);
+    closed(from_workers, peer, now);
+    side.router.disconnect(peer);
 }
 
 bool BrokerNode::receive_all(TimePoint now) {
@@ -138,8 +184,12 @@ bool BrokerNode::receive_all(TimePoint now) {
 
 void BrokerNode::report_closed(Side& side, bool from_workers, TimePoint now) {
     PeerId peer;
-    while (side.router.next_closed(peer)) closed(from_workers, peer, now);
-    for (const PeerId gone : std::exchange(side.gone, {})) closed(from_workers, gone, now);
+    const auto report = [&](PeerId which) {
+        if (side.cut_off.erase(which) == 0) closed(from_workers, which, now);
+        side.known.erase(which);
+    };
+    while (side.router.next_closed(peer)) report(peer);
+    for (const PeerId gone : std::exchange(side.gone, {})) report(gone);
 }
 
 void BrokerNode::closed(bool from_workers, PeerId peer, TimePoint now) {

@@ -41,6 +41,8 @@ private:
         Router router;
         std::set<PeerId> blocked{};
         std::vector<PeerId> gone{};
+        std::map<PeerId, broker::Identity> known{};  ///< with keys: by which they came
+        std::set<PeerId> cut_off{};                  ///< as their key is gone; not reported closed yet
     };
     /// One that is connected to the core without a network.
     static constexpr PeerId operator_peer{1'000, 1};
@@ -48,6 +50,9 @@ private:
     bool receive(Side& side, bool from_workers, TimePoint now);
     bool receive_all(TimePoint now);
     void take(Side& side, bool from_workers, PeerId peer, const Packet& packet, TimePoint now);
+    bool admits(Side& side, bool from_workers, PeerId peer, TimePoint now);
+    void look_at_keys(Side& side, bool from_workers, TimePoint now);
+    void cut_off(Side& side, bool from_workers, PeerId peer, TimePoint now);
     void report_closed(Side& side, bool from_workers, TimePoint now);
     void closed(bool from_workers, PeerId peer, TimePoint now);
     void send_all();
@@ -66,7 +71,8 @@ private:
     Side back_;
     std::function<bool(Place)> is_honest_;
     std::uint64_t turns_ = 0;
-    std::uint64_t asked_ = 0;  ///< by audits
+    std::uint64_t seen_changes_ = 0;  ///< of keys
+    std::uint64_t asked_ = 0;         ///< by audits
     std::uint32_t last_msgid_ = 0;
     bool stopping_ = false;
     std::optional<TimePoint> drain_end_;

@@ -180,6 +180,7 @@ void ClientNode::call_any() {
 
 std::uint64_t ClientNode::start(CallRecord record, const CallOptions& options, std::size_t padding) {
     const auto now = scene_.events.now();
+    record.forbidden = !scene_.keys.allows(place(), record.method);
     record.deadline = now + *options.timeout;
     record.soonest = now + std::min(*options.timeout, scene_.settings.limits.max_timeout);
     const auto number = scene_.history.made(record);

@@ -55,6 +55,7 @@ std::uint64_t History::started(std::uint64_t number, std::string_view worker) {
     executions_.push_back({number, std::string{worker}, false, 0});
     CallRecord& call = calls_[number];
     ++call.executions;
+    if (call.forbidden) throw Violation{"nothing runs that its caller's key does not allow", named(number) + " starts"};
     if (call.said_not_run) throw Violation{"no call is run that was said not to have run", named(number) + " starts"};
     // Each time that a broker reads it, it may be run once more if its worker is lost.
     const unsigned allowed = call.streams || !call.idempotent ? 1 : 2 * call.admissions;
@@ -109,6 +110,9 @@ void History::got_error(std::uint64_t number, const Error& error, TimePoint now)
     if (error.ran() == Ran::no) call.said_not_run = true;
     if (call.said_not_run && call.executions > 0)
         throw Violation{"\"ran: no\" is said of no call that ran", named(number) + ": " + error.what()};
+    const bool denied = error.code() == Code::permission_denied || error.code() == Code::unauthenticated;
+    if (denied && error.by() != By::handler && !call.forbidden)
+        throw Violation{"nobody is denied what their key allows", named(number) + ": " + error.what()};
     if (call.lied_about) return;
     if (error.code() == Code::deadline_exceeded && now < call.soonest)
         throw Violation{"no deadline comes before its time", named(number) + ": " + error.what()};

@@ -38,6 +38,7 @@ struct CallRecord {
     State state = State::open;
     bool said_not_run = false;  ///< its caller was told that it was not run
     bool cancelled = false;     ///< by its caller
+    bool forbidden = false;     ///< its caller's key does not allow it
     bool lied_about = false;    ///< a liar had it: what it was told of it may be anything
     unsigned admissions = 0;    ///< how often a broker read it
     unsigned executions = 0;

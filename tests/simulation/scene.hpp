@@ -3,6 +3,7 @@
 
 #include "tests/simulation/event_queue.hpp"
 #include "tests/simulation/history.hpp"
+#include "tests/simulation/keyring.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/random.hpp"
 #include "tests/simulation/settings.hpp"
@@ -17,6 +18,7 @@ struct Scene {
     Trace& trace;
     Network network;
     History history;
+    Keyring keys;
 };
 
 }  // namespace rpcbroker::simulation

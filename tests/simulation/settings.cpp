@@ -60,6 +60,12 @@ void draw_handlers(Settings& settings, Random& random) {
     settings.handler_errors = random.of(std::vector{0U, 100U});
 }
 
+void draw_keys(Settings& settings, Random& random) {
+    settings.keys = random.chance(400);
+    settings.few_rights = random.of(std::vector{0U, 300U, 1000U});
+    settings.key_taken_out_every = random.of(std::vector<Duration>{0ms, 100ms, 400ms});
+}
+
 }  // namespace
 
 Settings draw_settings(Random& random) {
@@ -75,6 +81,7 @@ Settings draw_settings(Random& random) {
     draw_faults(settings, random);
     draw_calls(settings, random);
     draw_handlers(settings, random);
+    draw_keys(settings, random);
     return settings;
 }
 
@@ -84,7 +91,8 @@ std::string describe(const Settings& settings) {
            std::to_string(settings.workers) + " workers, " + std::to_string(settings.lying_clients) + "+" +
            std::to_string(settings.lying_workers) + " liars, heartbeat " + ms(settings.limits.heartbeat) +
            " ms, delay " + ms(settings.delay) + " + " + ms(settings.jitter) + " ms, pipe " +
-           std::to_string(settings.pipe) + ", max_queued " + std::to_string(settings.limits.max_queued);
+           std::to_string(settings.pipe) + ", max_queued " + std::to_string(settings.limits.max_queued) +
+           (settings.keys ? ", keys" : "");
 }
 
 }  // namespace rpcbroker::simulation

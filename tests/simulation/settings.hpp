@@ -66,6 +66,10 @@ struct Settings {
     unsigned stubborn = 30;  ///< long, whatever is asked of it
     unsigned stuck_for_good = 0;
     unsigned handler_errors = 50;
+    // Keys.
+    bool keys = false;               ///< brokers ask for them
+    unsigned few_rights = 300;       ///< chance that a client may call the service A only
+    Duration key_taken_out_every{};  ///< on average; 0: never
 };
 
 Settings draw_settings(Random& random);

@@ -20,7 +20,7 @@ constexpr std::uint64_t most_events = 2'000'000;
 }  // namespace
 
 World::World(std::uint64_t seed, EventQueue& events, Trace& trace)
-    : scene_{Random{seed}, {}, events, trace, Network{events, trace, Random{~seed}}, {}} {
+    : scene_{Random{seed}, {}, events, trace, Network{events, trace, Random{~seed}}, {}, {}}, keys_(seed ^ 0x6b657973) {
     Random settings = scene_.random.fork();
     scene_.settings = draw_settings(settings);
     scene_.network.set_delay(scene_.settings.delay, scene_.settings.jitter, scene_.settings.pipe);
@@ -29,6 +29,7 @@ World::World(std::uint64_t seed, EventQueue& events, Trace& trace)
     add_posts(Role::worker, scene_.settings.workers, "worker ");
     add_posts(Role::lying_client, scene_.settings.lying_clients, "lying client ");
     add_posts(Role::lying_worker, scene_.settings.lying_workers, "lying worker ");
+    if (scene_.settings.keys) give_keys();
 }
 
 /// Brokers last: nobody notices any more.
@@ -208,6 +209,39 @@ void World::slow_down() {
     scene_.events.after(scene_.random.between(0us, Duration{500ms}), [this] { scene_.network.set_slowness(1); });
 }
 
+// ---- keys
+
+void World::give_keys() {
+    scene_.keys.require();
+    for (Place place = scene_.settings.brokers; place < posts_.size(); ++place) {
+        const auto role = posts_[place].role;
+        const bool is_worker = role == Role::worker || role == Role::lying_worker;
+        const bool few = !is_worker && keys_.chance(scene_.settings.few_rights);
+        scene_.keys.give(place, posts_[place].name, is_worker ? rpcbroker::Role::worker : rpcbroker::Role::client,
+                         few ? "A.*" : "*");
+    }
+}
+
+/// For a while. Whoever has it tries again and again.
+void World::take_a_key_out() {
+    if (calm_) return;
+    const auto place = static_cast<Place>(keys_.between(scene_.settings.brokers, posts_.size() - 1));
+    scene_.trace.note(posts_[place].name, "has no key any more");
+    scene_.keys.take_out(place);
+    tell_brokers();
+    scene_.events.after(keys_.between(0us, longest_downtime), [this, place] { put_in(place); });
+    scene_.events.after(keys_.between(0us, 2 * scene_.settings.key_taken_out_every), [this] { take_a_key_out(); });
+}
+
+void World::put_in(Place place) {
+    scene_.keys.put_in_again(place);
+    tell_brokers();
+}
+
+void World::tell_brokers() const {
+    for (auto* broker : running<BrokerNode>()) broker->wake();
+}
+
 // ---- a run
 
 void World::run(std::uint64_t most_events) {
@@ -217,6 +251,8 @@ void World::run(std::uint64_t most_events) {
         restart_later(place, scene_.random.between(0us, Duration{5ms}));
     supervise();
     scene_.events.after(scene_.settings.fault_every, [this] { disturb(); });
+    if (scene_.settings.keys && scene_.settings.key_taken_out_every > Duration::zero())
+        scene_.events.after(scene_.settings.key_taken_out_every, [this] { take_a_key_out(); });
     const auto end = [&] { return most_events > 0 && scene_.events.happened() >= most_events; };
     while (!end() && scene_.events.step(disturbed_until_)) check_steps();
     calm_down();
@@ -241,6 +277,8 @@ void World::calm_down() {
     calm_ = true;
     scene_.network.heal_all();
     scene_.network.set_slowness(1);
+    scene_.keys.put_all_in_again();
+    tell_brokers();
     for (Place place = 0; place < posts_.size(); ++place) {
         if (!is_honest(place)) kill(place);
         if (posts_[place].process && posts_[place].process->paused()) posts_[place].process->resume();

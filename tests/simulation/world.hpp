@@ -56,6 +56,10 @@ private:
     void pause_any(Role role);
     void cut_any(bool both_ways);
     void slow_down();
+    void give_keys();
+    void take_a_key_out();
+    void put_in(Place place);
+    void tell_brokers() const;
 
     // The end.
     void calm_down();
@@ -70,6 +74,7 @@ private:
     std::vector<Post> posts_;
     std::vector<std::string> worker_ids_;
     broker::Counters counters_;
+    Random keys_;  ///< of their own, so that a run without keys is what it was before there were any
     TimePoint disturbed_until_;
     bool calm_ = false;
 };
