@@ -24,6 +24,7 @@ constexpr std::chrono::milliseconds seldom{500};
 /// that the bytes do not explain is suspicious, and so is a stream of frames that all say that more will come; a message may
 /// look like that inside, and others may make the process grow, but hardly both at once.
 constexpr std::size_t unexplained = std::size_t{12} << 20;
+constexpr std::size_t least_suspicious = std::size_t{64} << 10;  ///< who is silent is not looked at closely
 constexpr std::size_t least_frames = 24;
 constexpr std::size_t looked_at = std::size_t{256} << 10;  ///< bytes that libzmq has not taken yet
 
@@ -138,7 +139,7 @@ void Inflow::look_at(Flow& flow, int descriptor, std::uint32_t messages) {
     }
     const auto came = *bytes - flow.bytes;
     const bool endless = came > most_;
-    const bool costly = flow.old && memory_ > flow.memory + unexplained + came + came / 4;
+    const bool costly = flow.old && came >= least_suspicious && memory_ > flow.memory + unexplained + came + came / 4;
     flow.old = true;
     if (flow.suspect || (!endless && (!costly || !sends_unfinished_frames(descriptor)))) return;
     flow.suspect = true;
