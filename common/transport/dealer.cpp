@@ -52,7 +52,7 @@ Dealer::State::State(Context shared, DealerOptions given)
     : context(std::move(shared)), options(std::move(given)), link(std::make_unique<Link>(context, options)) {}
 
 void Dealer::State::make_link() {
-    link = std::make_unique<Link>(context, options);
+    if (!std::exchange(link_is_new, false)) link = std::make_unique<Link>(context, options);
     link->socket.set_family(*endpoint);
     if (zmq_connect(link->socket.handle(), endpoint->text().c_str()) != 0) fail("zmq_connect");
 }
@@ -79,9 +79,12 @@ void Dealer::State::take(const Monitor::Event& said) {
     }
 }
 
-// Its connection is over, and it has been read empty.
+// Its connection is over, and it has been read empty. It goes at once, even where there is a pause before the next attempt: libzmq
+// would connect it again by itself meanwhile, and what is said on that connection would be lost with it.
 void Dealer::State::end_link() {
     link->socket.set(ZMQ_LINGER, 0);
+    link = std::make_unique<Link>(context, options);
+    link_is_new = true;
     const auto now = Clock::now();
     revive_at = now - connected_at < short_connection ? now + options.reconnect : now;
     revive_when_due();
@@ -161,7 +164,7 @@ bool Dealer::next_event(ConnectionEvent& event) {
         return false;
     }
     const bool closed = state.untold->what == What::closed;
-    if (closed && state.link->socket.has_input()) return false;
+    if (closed && (state.has_frame || state.link->socket.has_input())) return false;
     event = *std::exchange(state.untold, std::nullopt);
     if (closed) state.end_link();
     return true;

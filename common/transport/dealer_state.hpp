@@ -50,6 +50,7 @@ struct Dealer::State {
     Context context;
     DealerOptions options;
     std::unique_ptr<Link> link;
+    bool link_is_new = false;  ///< and is to be connected when it is time
     Frame frame;
     bool has_frame = false;  ///< it came while somebody waited for it, and is to be received
     std::optional<Endpoint> endpoint;

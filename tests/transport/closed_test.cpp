@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <set>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -190,6 +192,28 @@ TEST_CASE("after unbind_all nobody comes in, and those that are there stay") {
     REQUIRE(wait_until(bound.poller, [&] { return bound.router.receive(bound.incoming) == Received::body; }));
     bound.answer("so am I");
     CHECK(connected.body() == "so am I");
+}
+
+TEST_CASE("libzmq's own attempt to connect again does not come between a short connection and the next one") {
+    std::optional<Bound> bound(std::in_place);
+    Connected connected(bound->endpoint);
+    for (int round = 0; round < 10; ++round) {
+        REQUIRE(connected.event().what == ConnectionEvent::What::connected);
+        const auto text = std::to_string(round);
+        connected.send("I am " + text);
+        REQUIRE(bound->body() == "I am " + text);
+        std::this_thread::sleep_for(std::chrono::milliseconds(25));
+        ConnectionEvent none;
+        CHECK_FALSE(connected.dealer.next_event(none));
+        bound->answer("you are " + text);
+        CHECK(connected.body() == "you are " + text);
+        const auto endpoint = bound->endpoint;
+        bound.reset();
+        bound.emplace(endpoint);
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(30));  // whoever is busy hears of it when libzmq is there again
+        REQUIRE(connected.event().what == ConnectionEvent::What::closed);
+    }
 }
 
 }  // namespace

@@ -112,6 +112,7 @@ TEST_CASE("a peer that connects again is introduced again, by its number of then
     CHECK(bound.closed() == first);
     CHECK(alice.event().what == What::connected);
     CHECK(alice.event().what == What::closed);
+    CHECK(alice.event().what == What::connected);
     alice.send("two");
     CHECK(bound.body() == "two");
     CHECK(bound.incoming.peer != first);
