@@ -117,13 +117,13 @@ void Connection::begin(Protocol protocol, std::string_view bytes) {
     phase_ = Phase::session;
     switch (protocol) {
     case Protocol::go_gob:
-        session_ = std::make_unique<GoSession>(*this, calls, catalog, settings.rights, settings.messages);
+        session_ = std::make_unique<GoSession>(*this, calls, catalog, settings.filter, settings.messages);
         break;
     case Protocol::json:
-        session_ = std::make_unique<GoJsonSession>(*this, calls, catalog, settings.rights, settings.messages);
+        session_ = std::make_unique<GoJsonSession>(*this, calls, catalog, settings.filter, settings.messages);
         break;
     case Protocol::http:
-        session_ = std::make_unique<http::HttpSession>(*this, calls, catalog, settings.rights, guard, settings.routes,
+        session_ = std::make_unique<http::HttpSession>(*this, calls, catalog, settings.filter, guard, settings.routes,
                                                        figures, settings.messages);
         break;
     default: return finish();

@@ -122,7 +122,7 @@ std::variant<GatewayOptions, int> parse_gateway(int argc, const char* const* arg
     for (const auto& endpoint : line.brokers) options.broker.brokers.push_back(endpoint.text());
     options.settings.routes.dashboard = !line.no_dashboard;
     options.settings.messages = {.header = line.max_header, .body = line.max_body};
-    options.settings.rights = Rights{std::move(line.allow)};
+    options.settings.filter = MethodFilter{std::move(line.allow)};
     return options;
 }
 

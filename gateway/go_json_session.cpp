@@ -57,8 +57,9 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
-GoJsonSession::GoJsonSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, MessageLimits limits)
-    : link_(link), rights_(rights), limits_(limits), lane_(calls, catalog) {}
+GoJsonSession::GoJsonSession(Link& link, Calls& calls, Catalog& catalog, const MethodFilter& filter,
+                             MessageLimits limits)
+    : link_(link), filter_(filter), limits_(limits), lane_(calls, catalog) {}
 
 void GoJsonSession::receive(std::string_view bytes) {
     if (over_) return;
@@ -77,7 +78,7 @@ void GoJsonSession::receive(std::string_view bytes) {
 void GoJsonSession::take_object(std::string_view json) {
     auto request = read_request(json);
     if (!request) return give_up();
-    if (const auto allowed = rights_.check(request->method); !allowed)
+    if (const auto allowed = filter_.check(request->method); !allowed)
         return fail(request->id, go_error(allowed.error(), request->method));
     lane_.call(
         request->method, CallOptions{},

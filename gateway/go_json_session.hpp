@@ -5,7 +5,7 @@
 
 #include "gateway/json_frame.hpp"
 #include "gateway/lane.hpp"
-#include "gateway/rights.hpp"
+#include "gateway/method_filter.hpp"
 #include "gateway/session.hpp"
 
 namespace rpcbroker {
@@ -13,7 +13,7 @@ namespace rpcbroker {
 class GoJsonSession final : public Session {
 public:
     /// All that is referred to outlives it.
-    GoJsonSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, MessageLimits limits);
+    GoJsonSession(Link& link, Calls& calls, Catalog& catalog, const MethodFilter& filter, MessageLimits limits);
 
     void receive(std::string_view bytes) override;
     [[nodiscard]] bool within_message() const override { return framer_.within(); }
@@ -27,7 +27,7 @@ private:
     void give_up();
 
     Link& link_;
-    const Rights& rights_;
+    const MethodFilter& filter_;
     MessageLimits limits_;
     JsonFramer framer_;
     std::string unread_;

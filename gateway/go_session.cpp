@@ -43,8 +43,8 @@ std::optional<RequestHead> read_head(std::string_view packed) {
 
 }  // namespace
 
-GoSession::GoSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, MessageLimits limits)
-    : link_(link), rights_(rights), limits_(limits), decoder_(limits.body), lane_(calls, catalog) {}
+GoSession::GoSession(Link& link, Calls& calls, Catalog& catalog, const MethodFilter& filter, MessageLimits limits)
+    : link_(link), filter_(filter), limits_(limits), decoder_(limits.body), lane_(calls, catalog) {}
 
 void GoSession::receive(std::string_view bytes) {
     if (over_) return;
@@ -93,7 +93,7 @@ void GoSession::take_argument(Result<std::optional<std::string>> argument) {
     const auto method = std::exchange(method_, {});
     const auto sequence = sequence_;
     if (!argument) return fail(method, sequence, argument.error().message());
-    if (const auto allowed = rights_.check(method); !allowed)
+    if (const auto allowed = filter_.check(method); !allowed)
         return fail(method, sequence, go_error(allowed.error(), method));
     lane_.call(
         method, CallOptions{},

@@ -7,7 +7,7 @@
 #include "gateway/gob/decoder.hpp"
 #include "gateway/gob/encoder.hpp"
 #include "gateway/lane.hpp"
-#include "gateway/rights.hpp"
+#include "gateway/method_filter.hpp"
 #include "gateway/session.hpp"
 
 namespace rpcbroker {
@@ -15,7 +15,7 @@ namespace rpcbroker {
 class GoSession final : public Session {
 public:
     /// All that is referred to outlives it. The handshake of HTTP, where there is one, is behind it.
-    GoSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, MessageLimits limits);
+    GoSession(Link& link, Calls& calls, Catalog& catalog, const MethodFilter& filter, MessageLimits limits);
 
     void receive(std::string_view bytes) override;
     [[nodiscard]] bool within_message() const override { return !unread_.empty() || !method_.empty(); }
@@ -34,7 +34,7 @@ private:
     void give_up();
 
     Link& link_;
-    const Rights& rights_;
+    const MethodFilter& filter_;
     MessageLimits limits_;
     gob::Decoder decoder_;
     gob::Encoder encoder_;

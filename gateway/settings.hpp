@@ -7,7 +7,7 @@
 
 #include "gateway/http/guard.hpp"
 #include "gateway/http/routes.hpp"
-#include "gateway/rights.hpp"
+#include "gateway/method_filter.hpp"
 #include "gateway/session.hpp"
 
 namespace rpcbroker {
@@ -25,7 +25,7 @@ struct ConnectionLimits {
 struct GatewaySettings {
     ConnectionLimits limits{};
     MessageLimits messages{};
-    Rights rights{};
+    MethodFilter filter{};
     http::GuardSettings guard{};
     http::RouteSettings routes{};
 };

@@ -82,7 +82,7 @@ void Routes::call(const Request& request, const Respond& respond, const std::sha
     const auto method = request.path.substr(call_path.size());
     auto options = read_call_options(request);
     if (!options) return respond(failure(options.error()));
-    if (const auto allowed = rights_.check(method); !allowed) return respond(failure(allowed.error()));
+    if (const auto allowed = filter_.check(method); !allowed) return respond(failure(allowed.error()));
     auto params = request.body.empty() ? std::string{no_params} : json_to_msgpack(request.body);
     const auto kind = Unpacker{params.value_or("")}.peek();
     if (!params || (kind != Kind::array && kind != Kind::map))
@@ -118,9 +118,9 @@ void Routes::json_rpc(const Request& request, const Respond& respond) {
                           ? settings_.default_service + "." + each.method
                           : each.method;
         // A notification outlives this.
-        auto prepare = [&rights = rights_, method,
+        auto prepare = [&filter = filter_, method,
                         params = std::move(each.params)](const MethodInfo& info) -> Result<std::string> {
-            if (const auto allowed = rights.check(method); !allowed) return allowed.error();
+            if (const auto allowed = filter.check(method); !allowed) return allowed.error();
             return parameters(params, info);
         };
         if (!each.id) {
@@ -149,7 +149,7 @@ bool Routes::show_dashboard(const Request& request, const Respond& respond) {
     } else if (file) {
         respond(std::move(*file));
     } else {
-        dashboard::tell_state(lane_, rights_.check("rpc.drain").has_value(), respond);
+        dashboard::tell_state(lane_, filter_.check("rpc.drain").has_value(), respond);
     }
     return true;
 }

@@ -17,7 +17,7 @@
 #include "gateway/http/message.hpp"
 #include "gateway/http/pieces.hpp"
 #include "gateway/lane.hpp"
-#include "gateway/rights.hpp"
+#include "gateway/method_filter.hpp"
 
 namespace rpcbroker::http {
 
@@ -32,8 +32,9 @@ class Routes {
 public:
     using Respond = std::function<void(Response)>;
 
-    Routes(Calls& calls, Catalog& catalog, const Rights& rights, const RouteSettings& settings, const Figures& figures)
-        : rights_(rights), settings_(settings), figures_(figures), lane_(calls, catalog) {}
+    Routes(Calls& calls, Catalog& catalog, const MethodFilter& filter, const RouteSettings& settings,
+           const Figures& figures)
+        : filter_(filter), settings_(settings), figures_(figures), lane_(calls, catalog) {}
 
     /// `respond` is called once, perhaps from within; or the response goes out by `pieces`.
     void handle(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces);
@@ -46,7 +47,7 @@ private:
     void readiness(const Respond& respond);
     void metrics(const Respond& respond);
 
-    const Rights& rights_;
+    const MethodFilter& filter_;
     const RouteSettings& settings_;
     const Figures& figures_;
     Lane lane_;

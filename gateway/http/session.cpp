@@ -34,9 +34,9 @@ private:
     Fields fields_;
 };
 
-HttpSession::HttpSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, const Guard& guard,
+HttpSession::HttpSession(Link& link, Calls& calls, Catalog& catalog, const MethodFilter& filter, const Guard& guard,
                          const RouteSettings& routes, const Figures& figures, MessageLimits limits)
-    : link_(link), guard_(guard), parser_(limits), routes_(calls, catalog, rights, routes, figures) {}
+    : link_(link), guard_(guard), parser_(limits), routes_(calls, catalog, filter, routes, figures) {}
 
 void HttpSession::receive(std::string_view bytes) {
     using Is = Parser::Is;

@@ -15,7 +15,7 @@ namespace rpcbroker::http {
 class HttpSession final : public Session {
 public:
     /// All that is referred to outlives it.
-    HttpSession(Link& link, Calls& calls, Catalog& catalog, const Rights& rights, const Guard& guard,
+    HttpSession(Link& link, Calls& calls, Catalog& catalog, const MethodFilter& filter, const Guard& guard,
                 const RouteSettings& routes, const Figures& figures, MessageLimits limits);
 
     void receive(std::string_view bytes) override;

@@ -22,17 +22,17 @@ struct World {
     test::FakeCalls calls;
     test::FakeLink link;
     Catalog catalog{calls};
-    Rights rights{{"S.*", "EchoUtil.*"}};
+    MethodFilter filter{{"S.*", "EchoUtil.*"}};
     http::Guard guard{{.token = {}, .hosts = {"localhost", "a"}, .cors = {"https://app.example"}}};
     Figures figures;
     http::RouteSettings routes{.default_service = "S"};
     std::unique_ptr<Session> session;
 
     void begin(Protocol protocol) {
-        if (protocol == Protocol::go_gob) session = std::make_unique<GoSession>(link, calls, catalog, rights, limits);
-        if (protocol == Protocol::json) session = std::make_unique<GoJsonSession>(link, calls, catalog, rights, limits);
+        if (protocol == Protocol::go_gob) session = std::make_unique<GoSession>(link, calls, catalog, filter, limits);
+        if (protocol == Protocol::json) session = std::make_unique<GoJsonSession>(link, calls, catalog, filter, limits);
         if (protocol == Protocol::http)
-            session = std::make_unique<http::HttpSession>(link, calls, catalog, rights, guard, routes, figures, limits);
+            session = std::make_unique<http::HttpSession>(link, calls, catalog, filter, guard, routes, figures, limits);
     }
     /// Half of the calls fail.
     void answer() {
@@ -40,7 +40,7 @@ struct World {
             const auto call = calls.calls.front();
             const bool describes = call.method == "rpc.describe";
             require(describes || call.method == "rpc.services" || call.method == "rpc.ping" ||
-                        rights.check(call.method).has_value(),
+                        filter.check(call.method).has_value(),
                     "a call that may be made");
             if (call.id % 2 == 0)
                 calls.end(call.method, test::error_of(Code::not_found, By::broker));

@@ -68,7 +68,7 @@ TEST_CASE("dashboard: what the broker does not tell is an error in its place") {
 
 TEST_CASE("dashboard: who may drain is told so") {
     HttpTalk talk;
-    talk.rights = Rights{{"rpc.drain"}};
+    talk.filter = MethodFilter{{"rpc.drain"}};
     talk.get("/dashboard/state");
     answer_all(talk);
     CHECK(json::parse(body_of(talk.take()))["may_drain"] == true);

@@ -13,8 +13,8 @@ struct Talk {
     test::FakeCalls calls;
     test::FakeLink link;
     Catalog catalog{calls};
-    Rights rights;
-    GoJsonSession session{link, calls, catalog, rights, MessageLimits{.header = 1000, .body = 1000}};
+    MethodFilter filter;
+    GoJsonSession session{link, calls, catalog, filter, MessageLimits{.header = 1000, .body = 1000}};
 };
 
 constexpr std::string_view request = R"({"method":"S.M","params":["a{\"}"],"id":7})"

@@ -15,9 +15,9 @@ struct Talk {
     test::FakeCalls calls;
     test::FakeLink link;
     Catalog catalog{calls};
-    Rights rights;
+    MethodFilter filter;
     std::unique_ptr<GoSession> session =
-        std::make_unique<GoSession>(link, calls, catalog, rights, MessageLimits{.header = 1000, .body = 100'000});
+        std::make_unique<GoSession>(link, calls, catalog, filter, MessageLimits{.header = 1000, .body = 100'000});
     gob::Decoder client{1 << 20};
 
     void describe() { calls.end_with("rpc.describe", R"({"params":["text: str"],"result":"int"})"); }

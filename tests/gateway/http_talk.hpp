@@ -38,12 +38,12 @@ struct HttpTalk {
     FakeCalls calls;
     FakeLink link;
     Catalog catalog{calls};
-    Rights rights;
+    MethodFilter filter;
     http::Guard guard;
     Figures figures;
     http::RouteSettings routes;
     std::unique_ptr<http::HttpSession> session = std::make_unique<http::HttpSession>(
-        link, calls, catalog, rights, guard, routes, figures, MessageLimits{.header = 1000, .body = 10'000});
+        link, calls, catalog, filter, guard, routes, figures, MessageLimits{.header = 1000, .body = 10'000});
 };
 
 }  // namespace rpcbroker::test

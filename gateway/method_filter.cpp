@@ -1,4 +1,4 @@
-#include "gateway/rights.hpp"
+#include "gateway/method_filter.hpp"
 
 #include <algorithm>
 
@@ -27,7 +27,7 @@ bool matches(std::string_view pattern, std::string_view text) noexcept {
     return pattern.find_first_not_of('*', at) == std::string_view::npos;
 }
 
-Result<void> Rights::check(std::string_view method) const {
+Result<void> MethodFilter::check(std::string_view method) const {
     if (!is_method_name(method))
         return Error{Code::invalid_argument, "this is no method, try Service.Method", By::client, Ran::no};
     const bool is_brokers_own = method.starts_with("rpc.");

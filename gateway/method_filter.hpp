@@ -11,10 +11,10 @@ namespace rpcbroker {
 
 /// Patterns as in "EchoUtil.*": each * stands for any text. None: everything but the broker's own service `rpc`, which must
 /// be named.
-class Rights {
+class MethodFilter {
 public:
-    Rights() = default;
-    explicit Rights(std::vector<std::string> allowed) : allowed_(std::move(allowed)) {}
+    MethodFilter() = default;
+    explicit MethodFilter(std::vector<std::string> allowed) : allowed_(std::move(allowed)) {}
 
     /// The error: PERMISSION_DENIED, or INVALID_ARGUMENT for what is no method.
     [[nodiscard]] Result<void> check(std::string_view method) const;

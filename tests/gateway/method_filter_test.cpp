@@ -1,4 +1,4 @@
-#include "gateway/rights.hpp"
+#include "gateway/method_filter.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -17,18 +17,18 @@ TEST_CASE("patterns") {
 }
 
 TEST_CASE("without patterns all but the broker's own may be called") {
-    const Rights rights;
-    CHECK(rights.check("EchoUtil.Count"));
-    CHECK(rights.check("rpc.drain").error().code() == Code::permission_denied);
-    CHECK(rights.check("nothing").error().code() == Code::invalid_argument);
+    const MethodFilter filter;
+    CHECK(filter.check("EchoUtil.Count"));
+    CHECK(filter.check("rpc.drain").error().code() == Code::permission_denied);
+    CHECK(filter.check("nothing").error().code() == Code::invalid_argument);
 }
 
 TEST_CASE("with patterns only what they say, and the broker's own by name") {
-    const Rights rights{{"Echo*", "*ping", "rpc.stats"}};
-    CHECK(rights.check("EchoUtil.Count"));
-    CHECK(rights.check("rpc.stats"));
-    CHECK_FALSE(rights.check("rpc.ping"));
-    CHECK_FALSE(rights.check("Other.Count"));
+    const MethodFilter filter{{"Echo*", "*ping", "rpc.stats"}};
+    CHECK(filter.check("EchoUtil.Count"));
+    CHECK(filter.check("rpc.stats"));
+    CHECK_FALSE(filter.check("rpc.ping"));
+    CHECK_FALSE(filter.check("Other.Count"));
 }
 
 }  // namespace
