@@ -23,6 +23,9 @@ int to_poll_timeout(std::optional<Duration> timeout) {
     return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, INT_MAX));
 }
 
+/// Where no body came in time, the next ones are late as well, most likely: two sleeps for each would be dearer than one.
+constexpr unsigned disturbed_waits_after_vain_one = 16;
+
 }  // namespace
 
 Wakeup::Wakeup() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -60,6 +63,7 @@ struct Poller::State {
     std::vector<pollfd> descriptors;  ///< of all that was added; first of the dealers, two each
     std::vector<Source> sources;      ///< of the descriptors behind those of the dealers
     bool slept = false;
+    unsigned disturbed_waits = 0;  ///< so many are left before it is tried again to wait undisturbed
 
     void add(int descriptor, Source source) {
         descriptors.push_back({descriptor, POLLIN, 0});
@@ -145,9 +149,14 @@ void Poller::wait(std::optional<Duration> timeout) {
 void Poller::wait_undisturbed(std::optional<Duration> timeout) {
     const bool alone = state_->routers.empty() && state_->dealers.size() == 1;
     if (!alone || (timeout && *timeout < 2 * undisturbed_wait)) return wait(timeout);
+    if (state_->disturbed_waits > 0) {
+        --state_->disturbed_waits;
+        return wait(timeout);
+    }
     const auto began = Clock::now();
     state_->slept = true;
     if (state_->dealers.front()->wait_for_body()) return;
+    state_->disturbed_waits = disturbed_waits_after_vain_one;
     wait(timeout ? std::optional{*timeout - (Clock::now() - began)} : std::nullopt);
 }
 

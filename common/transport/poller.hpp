@@ -51,7 +51,8 @@ public:
     /// has passed when it returns for it. Routers, dealers and wakeups know then which of them may have something.
     void wait(std::optional<Duration> timeout);
     /// The same, for who has one dealer and expects a body soon: it sleeps for that body alone, for up to 5 ms, before it does as
-    /// wait(). Until then nothing else wakes it, wakeups neither; that saves two or three system calls.
+    /// wait(). Until then nothing else wakes it, wakeups neither; that saves two or three system calls. After a time in which
+    /// no body came, the next few waits are as wait().
     void wait_undisturbed(std::optional<Duration> timeout);
     /// Whether the last wait slept: no socket had anything when it was called, and it was not only to look.
     [[nodiscard]] bool slept() const noexcept;

@@ -99,6 +99,28 @@ TEST_CASE("undisturbed, no wait is shorter than it is to be") {
     }
 }
 
+TEST_CASE("undisturbed, who waited in vain waits for all there is, the next few times") {
+    Bound bound;
+    Connected connected(bound.endpoint);
+    settle(connected);
+    connected.send("question");
+    bound.body();
+    const auto sleeps_for_a_body = [&] {
+        bound.answer("answer");
+        connected.poller.wait(std::nullopt);
+        connected.poller.wait_undisturbed(std::nullopt);
+        const bool slept = connected.poller.slept();
+        CHECK(next_body(connected) == "answer");
+        return slept;
+    };
+    CHECK(sleeps_for_a_body());
+    connected.poller.wait_undisturbed(20ms);
+    int others = 0;
+    while (others < 100 && !sleeps_for_a_body()) ++others;
+    CHECK(others > 1);
+    CHECK(others < 100);
+}
+
 TEST_CASE("who has several sockets is not undisturbed") {
     Bound one;
     Bound other;
