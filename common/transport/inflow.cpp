@@ -19,6 +19,9 @@ namespace {
 /// All are looked at when the process has grown by so much, and so often in any case: to look costs a system call or two each.
 constexpr std::size_t growth = std::size_t{4} << 20;
 constexpr std::chrono::milliseconds seldom{500};
+/// After they were, so that those looks take no more than a tenth of the time or so, however many there are.
+constexpr std::chrono::microseconds rest_for_each{20};
+constexpr std::chrono::milliseconds longest_rest{250};
 
 /// Small frames take up to 32 times their bytes in libzmq, and those of a kilobyte still half as much again. Growth of the process
 /// that the bytes do not explain is suspicious, and so is a stream of frames that all say that more will come; a message may
@@ -120,13 +123,14 @@ const std::vector<int>& Inflow::look(const Peers& peers, bool drained, TimePoint
     looked_ = now;
     memory_ = resident();
     memory_then_ = std::min(memory_then_, memory_);
-    if (memory_ < memory_then_ + growth && now < all_looked_at_ + seldom) return guilty_;
+    if (now < rest_until_ || (memory_ < memory_then_ + growth && now < all_looked_at_ + seldom)) return guilty_;
     all_looked_at_ = now;
     memory_then_ = memory_;
     for (std::size_t i = 0; i < flows_.size(); ++i) {
         const auto descriptor = static_cast<int>(i);
         if (flows_[i].open) look_at(flows_[i], descriptor, messages_of(peers, descriptor));
     }
+    rest_until_ = now + std::min<Duration>(open_ * rest_for_each, longest_rest);
     return guilty_;
 }
 

@@ -61,6 +61,7 @@ private:
     std::size_t memory_ = 0;       ///< of the process, now
     std::size_t memory_then_ = 0;  ///< when all were looked at last
     TimePoint all_looked_at_;
+    TimePoint rest_until_;  ///< with many connections a look at all takes long
     TimePoint looked_;
 };
 
