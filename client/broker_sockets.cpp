@@ -78,7 +78,7 @@ void BrokerSockets::receive_events(BrokerIndex broker, ClientSession& session, T
         switch (event.what) {
         case What::connected: session.on_connected(broker, now); break;
         case What::closed: session.on_closed(broker, event.detail, now); break;
-        case What::refused: session.on_refused(broker, event.detail, now); break;
+        case What::refused: session.on_refused(broker, event.detail, event.keys, now); break;
         }
     }
 }

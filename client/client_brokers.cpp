@@ -11,6 +11,9 @@ namespace {
 
 constexpr int silent_heartbeats = 3;
 
+// So many handshakes, one after the other, that the broker ends mean that our key is not the right one.
+constexpr unsigned convincing_refusals = 2;
+
 void append_hello(std::string& out, const std::string& name) {
     std::string params;
     Packer packer{params};
@@ -48,6 +51,32 @@ Error ClientSession::refused_error(bool may_have_run) const {
     const Link& link = links_.front();
     return Error{link.refusal, "the broker at " + link.endpoint + " refuses: " + link.trouble, By::client,
                  may_have_run ? Ran::maybe : Ran::no};
+}
+
+bool ClientSession::every_broker_keeps_out() const noexcept {
+    return std::all_of(links_.begin(), links_.end(), [](const Link& link) {
+        return link.state == LinkState::refused || link.key_refusals >= convincing_refusals;
+    });
+}
+
+Error ClientSession::kept_out_error(bool may_have_run) const {
+    std::string text = "no broker lets us in: ";
+    for (const Link& link : links_) {
+        if (&link != &links_.front()) text += "; ";
+        text.append(link.endpoint).append(": ").append(link.trouble);
+    }
+    return Error{Code::unauthenticated, text, By::client, may_have_run ? Ran::maybe : Ran::no};
+}
+
+/// What is heard of when a call has just begun may have been said long before. So it ends for a refusal that came while it waited.
+void ClientSession::end_kept_out() {
+    const bool again = std::exchange(refused_again_, false);
+    const CallId newest = std::exchange(waited_before_, waiting_.empty() ? 0 : *waiting_.rbegin());
+    if (!again || !every_broker_keeps_out()) return;
+    while (!waiting_.empty() && *waiting_.begin() <= newest) {
+        const CallId id = *waiting_.begin();
+        end(id, kept_out_error(calls_.at(id).may_have_run));
+    }
 }
 
 bool ClientSession::awaits_word(const Link& link) noexcept {
@@ -93,6 +122,7 @@ void ClientSession::say_hello(BrokerIndex broker, LinkState state, TimePoint now
 void ClientSession::on_connected(BrokerIndex broker, TimePoint now) {
     if (links_[broker].state != LinkState::down) on_closed(broker, "it was made again", now);
     links_[broker].trouble.clear();
+    links_[broker].key_refusals = 0;
     say_hello(broker, LinkState::greeting, now);
     dispatch_waiting(now);
 }
@@ -108,12 +138,25 @@ void ClientSession::on_closed(BrokerIndex broker, std::string_view reason, TimeP
     dispatch_waiting(now);
 }
 
-void ClientSession::on_refused(BrokerIndex broker, std::string_view reason, TimePoint now) {
+void ClientSession::on_refused(BrokerIndex broker, std::string_view reason, KeyTrouble keys, TimePoint now) {
     on_closed(broker, reason, now);
     Link& link = links_[broker];
+    note_key_trouble(link, keys);
+    refused_again_ = true;
     const std::string named = link.endpoint + ": ";
     if (reason.starts_with(named)) reason.remove_prefix(named.size());
     link.trouble = reason;
+}
+
+/// A broker that ends just then looks the same, once.
+void ClientSession::note_key_trouble(Link& link, KeyTrouble keys) noexcept {
+    if (keys == KeyTrouble::none) {
+        link.key_refusals = 0;
+    } else if (keys == KeyTrouble::certain) {
+        link.key_refusals = convincing_refusals;
+    } else if (link.key_refusals < convincing_refusals) {
+        ++link.key_refusals;
+    }
 }
 
 /// Time in which nobody ran this session is not the broker's silence: it is taken out.

@@ -303,6 +303,7 @@ void ClientSession::on_sent(BrokerIndex broker) {
 void ClientSession::on_time(TimePoint now) {
     while (const auto id = deadlines_.pop_due(now)) on_timer(*id, now);
     for (BrokerIndex broker = 0; broker < links_.size(); ++broker) judge_silence(broker, now);
+    end_kept_out();
 }
 
 std::optional<TimePoint> ClientSession::next_deadline() const {

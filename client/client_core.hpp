@@ -37,6 +37,7 @@
 #include "client/numbered.hpp"
 #include "client/request_parts.hpp"
 #include "common/deadlines.hpp"
+#include "common/key_trouble.hpp"
 #include "common/message.hpp"
 #include "common/outbox.hpp"
 #include "common/time.hpp"
@@ -117,8 +118,9 @@ public:
     /// The connection is there: the broker is greeted, and calls that wait go out.
     void on_connected(BrokerIndex broker, TimePoint now);
     void on_closed(BrokerIndex broker, std::string_view reason, TimePoint now);
-    /// The other side is there, but does not let us in.
-    void on_refused(BrokerIndex broker, std::string_view reason, TimePoint now);
+    /// The other side is there, but does not let us in. Where keys are why at every broker, calls that wait end: it would be
+    /// the same in a while.
+    void on_refused(BrokerIndex broker, std::string_view reason, KeyTrouble keys, TimePoint now);
     void on_body(BrokerIndex broker, std::string_view body, TimePoint now);
     /// A message of other frames than a body came, and was dropped.
     void on_bad_frames(BrokerIndex broker, TimePoint now);
@@ -192,6 +194,7 @@ private:
         std::string broker_id;
         std::string trouble;                       ///< why it cannot be used, when that is known
         Code refusal = Code::failed_precondition;  ///< when it is refused
+        unsigned key_refusals = 0;                 ///< one after the other
         std::size_t max_message = 0;
         Duration heartbeat = default_heartbeat;
         TimePoint quiet_since{};  ///< the last word of it, or since when one is due
@@ -243,6 +246,10 @@ private:
     std::optional<BrokerIndex> choose(std::size_t bytes) noexcept;
     [[nodiscard]] bool every_broker_refuses() const noexcept;
     [[nodiscard]] Error refused_error(bool may_have_run) const;
+    static void note_key_trouble(Link& link, KeyTrouble keys) noexcept;
+    [[nodiscard]] bool every_broker_keeps_out() const noexcept;
+    [[nodiscard]] Error kept_out_error(bool may_have_run) const;
+    void end_kept_out();
     [[nodiscard]] static bool is_heard(const Link& link, TimePoint now) noexcept;
     [[nodiscard]] static bool awaits_word(const Link& link) noexcept;
     static void expect_word(Link& link, TimePoint now) noexcept;
@@ -271,6 +278,8 @@ private:
     Numbered<CallId, Call> calls_;
     Numbered<std::uint32_t, CallId> msgids_;  ///< of calls in flight, over all brokers
     std::set<CallId> waiting_;                ///< in the order of their start
+    CallId waited_before_ = 0;                ///< the newest of those that waited already at the last on_time
+    bool refused_again_ = false;              ///< since then
     Deadlines deadlines_;
     Outbox outbox_;
     std::vector<StreamItem> items_;

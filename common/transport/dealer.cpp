@@ -17,6 +17,11 @@ constexpr int wanted_events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAK
 // After a connection that did not last so long there is a pause, as after an attempt that failed.
 constexpr std::chrono::seconds short_connection{1};
 
+/// By the other side, as libzmq gives the error of its last system call.
+bool was_closed(const Monitor::Event& said) {
+    return said.what == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL && (said.value == EPIPE || said.value == ECONNRESET);
+}
+
 std::string describe_refusal(const Monitor::Event& said, bool has_keys) {
     switch (said.what) {
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
@@ -26,11 +31,21 @@ std::string describe_refusal(const Monitor::Event& said, bool has_keys) {
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         return "it does not let us in (authentication, status " + std::to_string(said.value) + ")";
     default:
+        if (has_keys && !was_closed(said)) return "it did not finish the handshake in time";
         if (has_keys)
             return "the connection was closed before the handshake was through: it does not let our key in, or its own "
                    "key is another one than we expect";
         return "the connection was closed, or nothing was said, before the handshake was through; a broker with keys "
                "does so to those who have none";
+    }
+}
+
+KeyTrouble key_trouble(const Monitor::Event& said, bool has_keys) {
+    switch (said.what) {
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        return said.value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH ? KeyTrouble::certain : KeyTrouble::none;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return KeyTrouble::certain;
+    default: return has_keys && was_closed(said) ? KeyTrouble::likely : KeyTrouble::none;
     }
 }
 
@@ -67,15 +82,16 @@ void Dealer::State::take(const Monitor::Event& said) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         is_connected = true;
         connected_at = Clock::now();
-        untold = {What::connected, {}};
+        untold = {What::connected, {}, KeyTrouble::none};
         break;
     case ZMQ_EVENT_DISCONNECTED:  // also said after a handshake that failed
-        if (std::exchange(is_connected, false)) untold = {What::closed, {}};
+        if (std::exchange(is_connected, false)) untold = {What::closed, {}, KeyTrouble::none};
         break;
     default:
         // After a violation of its protocol libzmq does not try again.
         if (said.what != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) revive_at = Clock::now() + options.reconnect_max;
-        untold = {What::refused, endpoint->text() + ": " + describe_refusal(said, options.keys.has_value())};
+        untold = {What::refused, endpoint->text() + ": " + describe_refusal(said, options.keys.has_value()),
+                  key_trouble(said, options.keys.has_value())};
     }
 }
 

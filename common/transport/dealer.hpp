@@ -14,6 +14,7 @@
 #include <rpcbroker/result.hpp>
 
 #include "common/body.hpp"
+#include "common/key_trouble.hpp"
 #include "common/transport/context.hpp"
 #include "common/transport/router.hpp"  // Received, Sent
 
@@ -21,7 +22,7 @@ namespace rpcbroker::transport {
 
 struct DealerOptions {
     std::size_t max_message = std::size_t{64} << 20;
-    std::chrono::milliseconds handshake{2000};
+    std::chrono::milliseconds handshake{3000};  ///< longer than the other side's, who then tells a refusal by closing
     std::chrono::milliseconds linger{1000};
     std::chrono::milliseconds reconnect{20};  ///< first pause before connecting again; doubles
     std::chrono::milliseconds reconnect_max{500};
@@ -37,6 +38,7 @@ struct ConnectionEvent {
     enum class What : std::uint8_t { connected, closed, refused };
     What what = What::connected;
     std::string detail;
+    KeyTrouble keys = KeyTrouble::none;  ///< where it was refused
 };
 
 /// Not thread-safe: one thread at a time, which may change with a full fence between (a mutex does).

@@ -12,12 +12,7 @@ const CallOptions idempotent{.idempotent = true};
 
 ClientOptions two_brokers() { return SessionHarness::with_brokers({"inproc://a", "inproc://b"}); }
 
-void require_lost(const Outcome& outcome) {
-    REQUIRE_FALSE(outcome.reply.has_value());
-    CHECK(outcome.reply.error().code() == Code::unavailable);
-    CHECK(outcome.reply.error().by() == By::client);
-    CHECK(outcome.reply.error().ran() == Ran::maybe);
-}
+void require_lost(const Outcome& outcome) { require_error(outcome, Code::unavailable, Ran::maybe); }
 
 }  // namespace
 
@@ -359,11 +354,77 @@ TEST_CASE("what a broker may not say is counted and harms nobody") {
     CHECK(net.outcome().reply.has_value());
 }
 
+TEST_CASE("a call ends at once when the broker wants a key") {
+    SessionHarness net;
+    net.start();
+    net.session.on_time(net.now);
+    net.session.on_refused(0, "it lets in only those who have a key", KeyTrouble::certain, net.now);
+    CHECK_FALSE(net.session.has_outcomes());
+    net.session.on_time(net.now);
+    const auto outcome = net.outcome();
+    require_error(outcome, Code::unauthenticated, Ran::no);
+    CHECK(outcome.reply.error().message() ==
+          "no broker lets us in: tcp://127.0.0.1:5555: it lets in only those who have a key");
+}
+
+TEST_CASE("a handshake that ends early says that the key is wrong when it does so again and again") {
+    SessionHarness net;
+    net.start();
+    const auto refuse = [&] {
+        net.session.on_refused(0, "closed", KeyTrouble::likely, net.now);
+        net.session.on_time(net.now);
+    };
+    SECTION("twice") {
+        refuse();
+        CHECK_FALSE(net.session.has_outcomes());
+        refuse();
+        require_error(net.outcome(), Code::unauthenticated, Ran::no);
+    }
+    SECTION("not if another reason, or a connection, is between them") {
+        refuse();
+        net.session.on_refused(0, "no ZeroMQ", KeyTrouble::none, net.now);
+        refuse();
+        CHECK_FALSE(net.session.has_outcomes());
+        net.connect();
+        net.calls_sent();
+        net.session.on_closed(0, "", net.now);
+        require_lost(net.outcome());
+        net.start();
+        refuse();
+        CHECK_FALSE(net.session.has_outcomes());
+    }
+}
+
+TEST_CASE("a call waits while one broker of several may still let it in") {
+    SessionHarness net{SessionHarness::with_brokers({"tcp://127.0.0.1:5555", "tcp://127.0.0.1:5556"})};
+    net.start();
+    net.session.on_time(net.now);
+    net.session.on_refused(0, "a key is wanted", KeyTrouble::certain, net.now);
+    net.session.on_time(net.now);
+    CHECK_FALSE(net.session.has_outcomes());
+    net.session.on_refused(1, "a key is wanted", KeyTrouble::certain, net.now);
+    net.session.on_time(net.now);
+    require_error(net.outcome(), Code::unauthenticated, Ran::no);
+}
+
+TEST_CASE("a call does not end for what was said before it began") {
+    SessionHarness net;
+    net.session.on_refused(0, "a key is wanted", KeyTrouble::certain, net.now);
+    net.start();
+    net.session.on_refused(0, "a key is wanted", KeyTrouble::certain, net.now);
+    net.session.on_time(net.now);
+    net.session.on_time(net.now);
+    CHECK_FALSE(net.session.has_outcomes());
+    net.session.on_refused(0, "a key is wanted", KeyTrouble::certain, net.now);
+    net.session.on_time(net.now);
+    require_error(net.outcome(), Code::unauthenticated, Ran::no);
+}
+
 TEST_CASE("a refused connection loses what was in flight") {
     SessionHarness net;
     net.connect();
     net.start();
     net.calls_sent();
-    net.session.on_refused(0, "handshake failed", net.now);
+    net.session.on_refused(0, "handshake failed", KeyTrouble::none, net.now);
     require_lost(net.outcome());
 }

@@ -12,13 +12,6 @@ namespace {
 
 const CallOptions one_second{.timeout = 1s};
 
-void require_error(const Outcome& outcome, Code code, Ran ran) {
-    REQUIRE_FALSE(outcome.reply.has_value());
-    CHECK(name_of(outcome.reply.error().code()) == name_of(code));
-    CHECK(outcome.reply.error().by() == By::client);
-    CHECK(outcome.reply.error().ran() == ran);
-}
-
 }  // namespace
 
 TEST_CASE("a call goes out behind the hello and ends with its result") {
@@ -244,7 +237,7 @@ TEST_CASE("a broker with a small maximum gets one call a body") {
 
 TEST_CASE("without a broker a call waits to its deadline, and the error names where nobody answers") {
     SessionHarness net{SessionHarness::with_brokers({"tcp://127.0.0.1:5555", "ipc:///b"})};
-    net.session.on_refused(1, "not a ZeroMQ socket", net.now);
+    net.session.on_refused(1, "not a ZeroMQ socket", KeyTrouble::none, net.now);
     net.start(one_second);
     net.pass(999ms);
     CHECK_FALSE(net.session.has_outcomes());

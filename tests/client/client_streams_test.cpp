@@ -8,13 +8,6 @@ using namespace rpcbroker::test;
 
 namespace {
 
-void require_error(const Outcome& outcome, Code code, Ran ran) {
-    REQUIRE_FALSE(outcome.reply.has_value());
-    CHECK(name_of(outcome.reply.error().code()) == name_of(code));
-    CHECK(outcome.reply.error().by() == By::client);
-    CHECK(outcome.reply.error().ran() == ran);
-}
-
 /// A stream that was sent, and its msgid.
 std::uint32_t running(SessionHarness& net, std::uint32_t credit, const CallOptions& options = {}) {
     net.connect();

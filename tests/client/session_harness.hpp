@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <catch2/catch.hpp>
 #include <rpcbroker/pack.hpp>
 
 #include "client/client_core.hpp"
@@ -175,5 +176,13 @@ private:
         if (step == BodyReader::Step::malformed) throw std::logic_error{reader.problem()};
     }
 };
+
+/// The call failed here, without a word of the broker's.
+inline void require_error(const Outcome& outcome, Code code, Ran ran) {
+    REQUIRE_FALSE(outcome.reply.has_value());
+    CHECK(name_of(outcome.reply.error().code()) == name_of(code));
+    CHECK(outcome.reply.error().by() == By::client);
+    CHECK(outcome.reply.error().ran() == ran);
+}
 
 }  // namespace rpcbroker::test

@@ -185,7 +185,7 @@ private:
         connected_[broker] = false;
         in_flight_[broker].clear();
         if (what & 0x80U)
-            session_.on_refused(broker, "no entry", now_);
+            session_.on_refused(broker, "no entry", KeyTrouble{static_cast<std::uint8_t>(broker % 3)}, now_);
         else
             session_.on_closed(broker, "reset", now_);
     }
