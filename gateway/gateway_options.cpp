@@ -121,6 +121,7 @@ std::variant<GatewayOptions, int> parse_gateway(int argc, const char* const* arg
     options.broker.brokers.clear();
     for (const auto& endpoint : line.brokers) options.broker.brokers.push_back(endpoint.text());
     options.settings.routes.dashboard = !line.no_dashboard;
+    options.settings.routes.wants_token = !options.settings.guard.token.empty();
     options.settings.messages = {.header = line.max_header, .body = line.max_body};
     options.settings.filter = MethodFilter{std::move(line.allow)};
     return options;

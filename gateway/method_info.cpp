@@ -4,6 +4,13 @@
 
 namespace rpcbroker {
 
+/// The types of a struct's fields have colons, too.
+Parameter read_parameter(std::string_view text) {
+    const auto end = text.find_first_of(":{<");
+    if (end == std::string_view::npos || text[end] != ':') return {.type = std::string{text}};
+    return {std::string{text.substr(0, end)}, std::string{text.substr(end + 1)}};
+}
+
 MethodInfo read_method_info(std::string_view packed) {
     const Entry entry{packed};
     MethodInfo info;
@@ -12,10 +19,8 @@ MethodInfo read_method_info(std::string_view packed) {
     info.stream = entry.get<bool>("stream");
     info.idempotent = entry.get<bool>("idempotent");
     info.result = gob::declared_shape(entry.get<std::string>("result"));
-    for (const auto& param : params.value_or(std::vector<std::string>{})) {
-        const auto colon = param.find(':');  // "text: str"
-        info.params.push_back(colon == std::string::npos ? "" : param.substr(0, colon));
-    }
+    for (const auto& param : params.value_or(std::vector<std::string>{}))
+        info.params.push_back(read_parameter(param).name);
     return info;
 }
 

@@ -23,6 +23,13 @@ struct MethodInfo {
 };
 using MethodInfoPtr = std::shared_ptr<const MethodInfo>;
 
+/// One parameter as it was registered: "text: str", or a type alone.
+struct Parameter {
+    std::string name{};  ///< "" for one that has none
+    std::string type{};
+};
+Parameter read_parameter(std::string_view text);
+
 /// `packed` is what rpc.describe answered with. What is missing or of another type is not known.
 MethodInfo read_method_info(std::string_view packed);
 

@@ -13,7 +13,7 @@ build_packages=(
     libboost-dev prometheus-cpp-dev
 )
 test_packages=(
-    ccache catch2 python3 python3-zmq python3-msgpack
+    ccache catch2 python3 python3-zmq python3-msgpack python3-jsonschema openapi-specification
     clang-format clang-tidy gcovr valgrind golang-go chromium
 )
 fuzz_packages=(clang libclang-rt-14-dev)

@@ -15,13 +15,14 @@
 #include "gateway/http/stream_reply.hpp"
 #include "gateway/json_rpc.hpp"
 #include "gateway/metrics.hpp"
+#include "gateway/openapi.hpp"
 
 namespace rpcbroker::http {
 
 namespace {
 
 constexpr std::string_view call_path = "/call/";
-constexpr std::array<std::string_view, 4> read_paths{"/services", "/metrics", "/healthz", "/readyz"};
+constexpr std::array<std::string_view, 5> read_paths{"/services", "/openapi.json", "/metrics", "/healthz", "/readyz"};
 constexpr std::string_view no_params = "\x90";
 
 /// The parameters of a call: an array as it is, a map by the method's names.
@@ -62,8 +63,9 @@ void Routes::handle(const Request& request, const Respond& respond, const std::s
     const bool posts = is_call || request.path == "/rpc";
     const bool gets = std::ranges::find(read_paths, request.path) != read_paths.end();
     if (!posts && !gets)
-        return respond(failure(404, Code::not_found,
-                               "there is /rpc, /call/Service.Method, /services, /metrics, /healthz, /readyz"));
+        return respond(
+            failure(404, Code::not_found,
+                    "there is /rpc, /call/Service.Method, /services, /openapi.json, /metrics, /healthz, /readyz"));
     if (posts != (request.method == "POST") || (gets && request.method != "GET" && request.method != "HEAD")) {
         auto response = failure(405, Code::invalid_argument, posts ? "POST is wanted" : "GET is wanted");
         response.fields.emplace_back("Allow", posts ? "POST" : "GET, HEAD");
@@ -72,6 +74,7 @@ void Routes::handle(const Request& request, const Respond& respond, const std::s
     if (is_call) return call(request, respond, pieces);
     if (posts) return json_rpc(request, respond);
     if (request.path == "/services") return services(respond);
+    if (request.path == "/openapi.json") return openapi(respond);
     if (request.path == "/metrics") return metrics(respond);
     if (request.path == "/readyz") return readiness(respond);
     respond({.type = "text/plain", .body = "ok\n"});
@@ -157,6 +160,14 @@ bool Routes::show_dashboard(const Request& request, const Respond& respond) {
 void Routes::services(const Respond& respond) {
     lane_.ask("rpc.services",
               [respond](const Result<RawReply>& reply) { respond(reply ? result(*reply) : failure(reply.error())); });
+}
+
+void Routes::openapi(const Respond& respond) {
+    lane_.ask("rpc.services", [this, respond](const Result<RawReply>& reply) {
+        if (!reply) return respond(failure(reply.error()));
+        auto document = openapi::document(reply->result, filter_, settings_.wants_token);
+        respond(document ? Response{.body = std::move(*document)} : failure(document.error()));
+    });
 }
 
 void Routes::readiness(const Respond& respond) {

@@ -4,6 +4,7 @@
 //     POST /call/Service.Method  parameters as a JSON array or object; the result as JSON
 //                                of one that streams, as server-sent events or a line of JSON an item
 //     GET /services              what can be called
+//     GET /openapi.json          the same for the tools that read OpenAPI
 //     GET /metrics               for Prometheus
 //     GET /, /debug/rpc          a page that shows the broker, and what it asks for (dashboard/)
 //     GET /healthz, /readyz      whether the gateway lives; whether a broker answers it
@@ -25,6 +26,7 @@ struct RouteSettings {
     std::string default_service{};  ///< of JSON-RPC methods without a dot
     std::size_t most_in_batch = 1000;
     bool dashboard = true;
+    bool wants_token = false;  ///< as far as it is to be told
 };
 
 /// What one connection asks for. Its end cancels what is under way. Not thread-safe; all that is referred to outlives it.
@@ -44,6 +46,7 @@ private:
     void json_rpc(const Request& request, const Respond& respond);
     bool show_dashboard(const Request& request, const Respond& respond);
     void services(const Respond& respond);
+    void openapi(const Respond& respond);
     void readiness(const Respond& respond);
     void metrics(const Respond& respond);
 
