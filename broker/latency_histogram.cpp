@@ -34,6 +34,7 @@ void LatencyHistogram::record(std::uint64_t microseconds) {
     if (buckets_.empty()) buckets_.resize(bucket_of(highest) + 1);
     ++buckets_[bucket_of(microseconds)];
     ++count_;
+    sum_ += microseconds;
     max_ = std::max(max_, microseconds);
 }
 
@@ -42,12 +43,13 @@ void LatencyHistogram::add(const LatencyHistogram& other) {
     if (buckets_.empty()) buckets_.resize(other.buckets_.size());
     for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) buckets_[bucket] += other.buckets_[bucket];
     count_ += other.count_;
+    sum_ += other.sum_;
     max_ = std::max(max_, other.max_);
 }
 
 void LatencyHistogram::clear() noexcept {
     if (count_ > 0) std::ranges::fill(buckets_, 0);
-    count_ = max_ = 0;
+    count_ = sum_ = max_ = 0;
 }
 
 std::uint64_t LatencyHistogram::quantile(double quantile) const noexcept {
@@ -58,6 +60,18 @@ std::uint64_t LatencyHistogram::quantile(double quantile) const noexcept {
         if (seen >= std::max<std::uint64_t>(wanted, 1)) return std::min(upper_end(bucket), max_);
     }
     return max_;
+}
+
+std::vector<std::uint64_t> LatencyHistogram::counts_up_to(std::span<const std::uint64_t> bounds) const {
+    std::vector<std::uint64_t> counts;
+    std::uint64_t seen = 0;
+    std::size_t bucket = 0;
+    for (const auto bound : bounds) {
+        const auto end = std::min(bucket_of(bound) + 1, buckets_.size());
+        for (; bucket < end; ++bucket) seen += buckets_[bucket];
+        counts.push_back(seen);
+    }
+    return counts;
 }
 
 }  // namespace rpcbroker::broker

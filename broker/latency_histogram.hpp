@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace rpcbroker::broker {
@@ -21,10 +22,15 @@ public:
     /// The largest value, exactly; 0 when there is none.
     [[nodiscard]] std::uint64_t max() const noexcept { return max_; }
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    /// Of all values, exactly.
+    [[nodiscard]] std::uint64_t sum() const noexcept { return sum_; }
+    /// How many values are at most each of `bounds`, which grow. One that is over its bound by less than 1/32 may count, too.
+    [[nodiscard]] std::vector<std::uint64_t> counts_up_to(std::span<const std::uint64_t> bounds) const;
 
 private:
     std::vector<std::uint64_t> buckets_;
     std::uint64_t count_ = 0;
+    std::uint64_t sum_ = 0;
     std::uint64_t max_ = 0;
 };
 

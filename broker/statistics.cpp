@@ -1,5 +1,6 @@
 // What the broker knows of itself: figures of methods and clients, and calls that took long.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <rpcbroker/pack.hpp>
@@ -13,6 +14,9 @@ namespace {
 
 constexpr std::size_t max_kept_message = 200;
 constexpr std::size_t max_listed_clients = 100;
+/// Of the buckets that latencies are told in: microseconds.
+constexpr std::array<std::uint64_t, 14> latency_bounds{
+    100, 250, 500, 1'000, 2'500, 5'000, 10'000, 25'000, 50'000, 100'000, 250'000, 1'000'000, 5'000'000, 30'000'000};
 
 /// The longest part from the start of `text` that is UTF-8.
 std::string_view utf8_of(std::string_view text) noexcept {
@@ -35,13 +39,20 @@ std::string_view trace_of(const Call& call) noexcept {
 
 bool is_shown(const Method& method) noexcept { return method.calls > 0 || method.queued > 0 || method.in_flight > 0; }
 
+void pack_numbers(Packer& out, std::span<const std::uint64_t> numbers) {
+    out.array(numbers.size());
+    for (const auto number : numbers) out.unsigned_integer(number);
+}
+
 void pack_latency(Packer& out, const LatencyHistogram& latency) {
-    out.map(6).string("count").unsigned_integer(latency.count());
+    out.map(8).string("count").unsigned_integer(latency.count());
     out.string("p50").unsigned_integer(latency.quantile(0.5));
     out.string("p90").unsigned_integer(latency.quantile(0.9));
     out.string("p99").unsigned_integer(latency.quantile(0.99));
     out.string("p999").unsigned_integer(latency.quantile(0.999));
     out.string("max").unsigned_integer(latency.max());
+    out.string("sum").unsigned_integer(latency.sum()).string("buckets");
+    pack_numbers(out, latency.counts_up_to(latency_bounds));
 }
 
 void pack_last_error(Packer& out, const MethodError* error, TimePoint now) {
@@ -133,7 +144,7 @@ std::optional<Error> BrokerCore::rpc_stats(Client&, const MessageView& message, 
     if (auto error = expect_nothing(message)) return error;
     const auto figures = gauges();
     Packer packer(out);
-    packer.map(counter_names.size() + figures.size() + 7);
+    packer.map(counter_names.size() + figures.size() + 8);
     packer.string("broker").string(broker_id_).string("version").string(RPCBROKER_VERSION);
     packer.string("uptime_ms").unsigned_integer(microseconds(now_ - started_) / 1000);
     for (std::size_t i = 0; i < counter_names.size(); ++i)
@@ -166,6 +177,8 @@ void BrokerCore::pack_methods(Packer& out) {
         pack_figures(out, *method, now_);
     }
     std::erase_if(methods, [](const Method* method) { return method->calls == 0; });
+    out.string("latency_bounds_us");
+    pack_numbers(out, latency_bounds);
     out.string("latency_us").map(methods.size());
     for (const Method* method : methods) {
         out.string(method->full_name);

@@ -33,14 +33,9 @@ public:
     void gauge(const std::string& name, std::string_view help, Labels labels, double value) {
         add(name, help, MetricType::Gauge, std::move(labels)).gauge.value = value;
     }
-    void histogram(const std::string& name, std::string_view help, Labels labels, const CallTimes& times) {
-        auto& histogram = add(name, help, MetricType::Histogram, std::move(labels)).histogram;
-        for (std::size_t i = 0; i < CallTimes::bounds.size(); ++i) {
-            histogram.sample_count += times.buckets[i];
-            histogram.bucket.push_back({histogram.sample_count, CallTimes::bounds[i]});
-        }
-        histogram.sample_count += times.buckets.back();
-        histogram.sample_sum = times.sum;
+    void histogram(const std::string& name, std::string_view help, Labels labels,
+                   prometheus::ClientMetric::Histogram value) {
+        add(name, help, MetricType::Histogram, std::move(labels)).histogram = std::move(value);
     }
     [[nodiscard]] std::string text() const { return prometheus::TextSerializer{}.Serialize(families_); }
 
@@ -57,6 +52,29 @@ private:
 };
 
 constexpr double per_second = 1e-6;  ///< of microseconds
+
+ClientMetric::Histogram histogram_of(const CallTimes& times) {
+    ClientMetric::Histogram histogram;
+    for (std::size_t i = 0; i < CallTimes::bounds.size(); ++i) {
+        histogram.sample_count += times.buckets[i];
+        histogram.bucket.push_back({histogram.sample_count, CallTimes::bounds[i]});
+    }
+    histogram.sample_count += times.buckets.back();
+    histogram.sample_sum = times.sum;
+    return histogram;
+}
+
+/// `latency`: of one method, in rpc.stats. Nothing where the broker tells no buckets, as an older one.
+std::optional<ClientMetric::Histogram> histogram_of(const Entry& latency, const std::vector<std::uint64_t>& bounds) {
+    const auto buckets = latency.find<std::vector<std::uint64_t>>("buckets");
+    if (!buckets || buckets->empty() || buckets->size() != bounds.size()) return std::nullopt;
+    ClientMetric::Histogram histogram;
+    for (std::size_t i = 0; i < bounds.size(); ++i)
+        histogram.bucket.push_back({(*buckets)[i], static_cast<double>(bounds[i]) / 1e6});
+    histogram.sample_count = latency.get<std::uint64_t>("count");
+    histogram.sample_sum = latency.get<double>("sum") * per_second;
+    return histogram;
+}
 
 constexpr std::array<std::string_view, 10> broker_gauges{
     "calls_queued", "calls_queued_bytes", "calls_in_system", "places_taken", "streams_withheld", "clients",
@@ -97,8 +115,15 @@ void add_methods(Families& families, const Entry& stats) {
         families.gauge("rpcbroker_method_in_flight", "Calls at workers, by method.", labels,
                        entry.get<double>("in_flight"));
     }
+}
+
+void add_latencies(Families& families, const Entry& stats) {
+    const auto bounds = stats.get<std::vector<std::uint64_t>>("latency_bounds_us");
     for (const auto& [method, packed] : stats.get<Values>("latency_us")) {
         const Entry entry{packed.packed};
+        if (auto histogram = histogram_of(entry, bounds))
+            families.histogram("rpcbroker_method_call_seconds", "How long calls took, as the broker saw them.",
+                               {{"method", method}}, std::move(*histogram));
         for (const auto* const at : {"p50", "p90", "p99", "p999", "max"})
             families.gauge("rpcbroker_method_latency_seconds",
                            "How long calls took, as the broker saw them: its quantiles.",
@@ -118,6 +143,7 @@ void add_stats(Families& families, std::string_view packed) {
     for (const auto& [code, count] : stats.get<std::map<std::string, std::uint64_t>>("failures"))
         families.counter("rpcbroker_failures_total", "Calls that failed, by code.", {{"code", code}}, count);
     add_methods(families, stats);
+    add_latencies(families, stats);
 }
 
 void add_workers(Families& families, std::string_view packed) {
@@ -161,7 +187,7 @@ void add_gateway(Families& families, const Figures& gateway, bool broker_is_up) 
                      gateway.connections_refused);
     for (const auto& [method, times] : gateway.methods) {
         families.histogram("rpc_gateway_call_seconds", "How long calls took, as the gateway saw them.",
-                           {{"method", method}}, times);
+                           {{"method", method}}, histogram_of(times));
         families.counter("rpc_gateway_call_errors_total", "Calls that failed.", {{"method", method}}, times.failed);
     }
 }

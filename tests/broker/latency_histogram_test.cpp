@@ -1,5 +1,7 @@
 #include "broker/latency_histogram.hpp"
 
+#include <array>
+
 #include <catch2/catch.hpp>
 
 namespace rpcbroker::broker {
@@ -70,6 +72,20 @@ TEST_CASE("latency histogram: sums hold the values of both, and what is cleared 
     CHECK(two.quantile(1.0) == 0);
     two.record(5);
     CHECK(two.quantile(1.0) == 5);
+}
+
+TEST_CASE("latency histogram: values up to a bound are counted, and all are added up") {
+    constexpr std::array<std::uint64_t, 4> bounds{50, 1000, 2500, 1'000'000};
+    LatencyHistogram histogram;
+    CHECK(histogram.counts_up_to(bounds) == std::vector<std::uint64_t>{0, 0, 0, 0});
+    for (const std::uint64_t value : {50U, 51U, 1000U, 1100U, 2500U, 2'000'000U}) histogram.record(value);
+    CHECK(histogram.counts_up_to(bounds) == std::vector<std::uint64_t>{1, 3, 5, 5});
+    CHECK(histogram.sum() == 50 + 51 + 1000 + 1100 + 2500 + 2'000'000);
+    LatencyHistogram twice = histogram;
+    twice.add(histogram);
+    CHECK(twice.sum() == 2 * histogram.sum());
+    twice.clear();
+    CHECK(twice.sum() == 0);
 }
 
 TEST_CASE("latency histogram: what took more than 19 hours counts as the longest") {

@@ -50,8 +50,16 @@ TEST_CASE("the figures of a method follow its calls") {
     CHECK(figures["recent"] == json{{"count", 1}, {"p50_us", 3000}, {"p99_us", 3000}});
     bench.passes(20s);
     CHECK(bench.figures()["recent"]["count"] == 0);
-    CHECK(bench.stats()["latency_us"]["S.m"] ==
-          json{{"count", 1}, {"p50", 3000}, {"p90", 3000}, {"p99", 3000}, {"p999", 3000}, {"max", 3000}});
+    CHECK(bench.stats()["latency_us"]["S.m"] == json{{"count", 1},
+                                                     {"p50", 3000},
+                                                     {"p90", 3000},
+                                                     {"p99", 3000},
+                                                     {"p999", 3000},
+                                                     {"max", 3000},
+                                                     {"sum", 3000},
+                                                     {"buckets", {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1}}});
+    CHECK(bench.stats()["latency_bounds_us"] == json{100, 250, 500, 1000, 2500, 5000, 10'000, 25'000, 50'000, 100'000,
+                                                     250'000, 1'000'000, 5'000'000, 30'000'000});
 }
 
 TEST_CASE("a place that a cancelled call takes counts as in flight, a call that is given back does not") {

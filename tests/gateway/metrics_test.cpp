@@ -33,6 +33,21 @@ TEST_CASE("figures of the broker become metrics") {
     CHECK(has_line(text, "rpc_gateway_broker_up 1"));
 }
 
+TEST_CASE("latencies that a broker tells in buckets are a histogram") {
+    BrokerFigures broker;
+    broker.stats = json_to_msgpack(R"({"latency_bounds_us":[1000,250000],"latency_us":{)"
+                                   R"("S.M":{"count":4,"sum":1500000,"buckets":[1,3]},)"
+                                   R"("S.Old":{"count":4,"p50":250},"S.Odd":{"count":1,"buckets":[1]}}})");
+    const auto text = metrics_text(broker, Figures{});
+    CHECK(has_line(text, "# TYPE rpcbroker_method_call_seconds histogram"));
+    CHECK(has_line(text, R"(rpcbroker_method_call_seconds_bucket{method="S.M",le="0.001"} 1)"));
+    CHECK(has_line(text, R"(rpcbroker_method_call_seconds_bucket{method="S.M",le="0.25"} 3)"));
+    CHECK(has_line(text, R"(rpcbroker_method_call_seconds_bucket{method="S.M",le="+Inf"} 4)"));
+    CHECK(has_line(text, R"(rpcbroker_method_call_seconds_sum{method="S.M"} 1.5)"));
+    CHECK(has_line(text, R"(rpcbroker_method_call_seconds_count{method="S.M"} 4)"));
+    CHECK(text.find(R"(rpcbroker_method_call_seconds_count{method="S.O)") == std::string::npos);
+}
+
 TEST_CASE("without a broker, or with one that answers nonsense, the gateway's own remain") {
     CHECK(has_line(metrics_text({}, {}), "rpc_gateway_broker_up 0"));
     const BrokerFigures nonsense{.stats = "\xc1", .workers = "\x01", .services = ""};

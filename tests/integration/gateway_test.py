@@ -104,6 +104,7 @@ class Gateway(RpcTest):
         self.assertEqual(status, 200)
         for line in ("rpc_gateway_broker_up 1", 'rpc_gateway_call_seconds_count{method="EchoUtil.CountString"} 1',
                      'rpcbroker_method_calls_total{method="EchoUtil.CountString"} 1', 'rpcbroker_service_workers{service="EchoUtil"} 1',
+                     'rpcbroker_method_call_seconds_count{method="EchoUtil.Fail"} 1',
                      'rpc_gateway_call_errors_total{method="EchoUtil.Fail"} 1', "rpcbroker_calls_accepted_total 2"):
             self.assertIn(line, text.splitlines())
         promtool = shutil.which("promtool") or ROOT / "build/promtool/usr/bin/promtool"
