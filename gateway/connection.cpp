@@ -5,8 +5,6 @@
 
 #include <netinet/tcp.h>
 
-#include <boost/asio/buffer.hpp>
-
 #include "gateway/go_json_session.hpp"
 #include "gateway/go_session.hpp"
 #include "gateway/http/session.hpp"
@@ -17,6 +15,11 @@ namespace {
 
 constexpr std::size_t much_unsent = 1 << 20;  ///< a client that takes nothing is not read either
 constexpr std::chrono::seconds longest_linger{1};
+
+/// For those who speak HTTP where TLS is wanted; Go's DialHTTP shows its first line.
+constexpr std::string_view speaks_tls =
+    "HTTP/1.1 400 This port speaks TLS\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+    "Content-Length: 41\r\n\r\nThis port speaks TLS: ask it by https://\n";
 
 /// A peer whose machine is gone is noticed within half a minute.
 void watch_peer(boost::asio::ip::tcp::socket& socket) {
@@ -32,9 +35,10 @@ void watch_peer(boost::asio::ip::tcp::socket& socket) {
 
 }  // namespace
 
-Connection::Connection(boost::asio::ip::tcp::socket socket, const Surroundings& surroundings, Dirty dirty,
-                       Closed closed)
+Connection::Connection(boost::asio::ip::tcp::socket socket, std::unique_ptr<Channel> channel,
+                       const Surroundings& surroundings, Dirty dirty, Closed closed)
     : socket_(std::move(socket)),
+      channel_(std::move(channel)),
       surroundings_(surroundings),
       limits_(surroundings.settings.limits),
       dirty_(std::move(dirty)),
@@ -62,7 +66,8 @@ bool Connection::is_full() const { return unsent_.size() + writing_.size() >= mu
 void Connection::wait_for_bytes() {
     if (waiting_ || !may_read()) return;
     waiting_ = true;
-    socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
+    using Socket = boost::asio::ip::tcp::socket;
+    socket_.async_wait(channel_->reads_once_writable() ? Socket::wait_write : Socket::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& error) {
                            self->waiting_ = false;
                            if (error) return self->close();
@@ -71,16 +76,32 @@ void Connection::wait_for_bytes() {
 }
 
 void Connection::read() {
-    static thread_local std::array<char, 64 * 1024> buffer;
+    static thread_local std::array<char, Channel::read_size> buffer;
     if (!may_read()) return;
-    boost::system::error_code error;
-    const auto size = socket_.read_some(boost::asio::buffer(buffer), error);
-    if (error && error != boost::asio::error::would_block) return close();
+    const auto [is, size] = channel_->read(buffer);
+    const std::string_view bytes{buffer.data(), size};
+    switch (is) {
+    case Channel::Is::wait: return wait_for_bytes();
+    case Channel::Is::over: return close();
+    case Channel::Is::broken: ++surroundings_.figures.tls.broken; return close();
+    case Channel::Is::not_tls: return refuse_plain(bytes);
+    case Channel::Is::some: break;
+    }
     last_read_ = Clock::now();
-    take({buffer.data(), size});
+    take(bytes);
     note_progress();
     flush();
     wait_for_bytes();
+}
+
+void Connection::refuse_plain(std::string_view bytes) {
+    ++surroundings_.figures.tls.plain;
+    const auto protocol = sniff(bytes);
+    if (protocol != Protocol::http && protocol != Protocol::go_http) return close();
+    channel_ = std::make_unique<PlainChannel>(socket_.native_handle());
+    send(speaks_tls);
+    finish();
+    flush();
 }
 
 void Connection::take(std::string_view bytes) {
@@ -167,6 +188,7 @@ void Connection::linger() {
     phase_ = Phase::lingering;
     session_.reset();
     begun_ = Clock::now();
+    channel_->end();
     boost::system::error_code ignored;
     socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
     wait_for_bytes();
@@ -174,11 +196,10 @@ void Connection::linger() {
 
 /// Mostly the system takes all of it at once.
 void Connection::write() {
-    boost::system::error_code error;
     while (written_ < writing_.size()) {
-        const auto size = socket_.write_some(boost::asio::buffer(writing_) + written_, error);
-        if (error == boost::asio::error::would_block) break;
-        if (error) return close();
+        const auto [is, size] = channel_->write(std::string_view{writing_}.substr(written_));
+        if (is == Channel::Is::wait) break;
+        if (is != Channel::Is::some) return close();
         written(size);
     }
     if (written_ == writing_.size()) {
@@ -209,12 +230,15 @@ std::optional<TimePoint> Connection::deadline() const {
 
 void Connection::check(TimePoint now) {
     const auto until = deadline();
-    if (until && now >= *until) close();
+    if (!until || now < *until) return;
+    if (!channel_->is_open()) ++surroundings_.figures.tls.slow;
+    close();
 }
 
 /// Calls that are under way are cancelled with the session; it may be one of its calls back that got here.
 void Connection::close() {
     if (std::exchange(phase_, Phase::closed) == Phase::closed) return;
+    channel_->end();
     boost::system::error_code ignored;
     socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
     socket_.close(ignored);

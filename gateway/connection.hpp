@@ -12,6 +12,7 @@
 #include "common/time.hpp"
 #include "gateway/calls.hpp"
 #include "gateway/catalog.hpp"
+#include "gateway/channel.hpp"
 #include "gateway/session.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/sniff.hpp"
@@ -24,7 +25,7 @@ struct Surroundings {
     Catalog& catalog;
     const GatewaySettings& settings;
     const http::Guard& guard;
-    const Figures& figures;
+    Figures& figures;
 };
 
 /// All on the loop's thread.
@@ -33,8 +34,9 @@ public:
     using Closed = std::function<void(Connection&)>;
     using Dirty = std::function<void(std::shared_ptr<Connection>)>;
 
-    /// `dirty` is told when there is something to flush(), `closed` once when it is over.
-    Connection(boost::asio::ip::tcp::socket socket, const Surroundings& surroundings, Dirty dirty, Closed closed);
+    /// `channel` is of `socket`. `dirty` is told when there is something to flush(), `closed` once when it is over.
+    Connection(boost::asio::ip::tcp::socket socket, std::unique_ptr<Channel> channel, const Surroundings& surroundings,
+               Dirty dirty, Closed closed);
 
     void start();
     void send(std::string_view bytes) override;
@@ -51,6 +53,7 @@ private:
 
     void wait_for_bytes();
     void read();
+    void refuse_plain(std::string_view bytes);
     void take(std::string_view bytes);
     void take_first(std::string_view bytes);
     void take_handshake();
@@ -63,6 +66,7 @@ private:
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
     boost::asio::ip::tcp::socket socket_;
+    std::unique_ptr<Channel> channel_;
     const Surroundings& surroundings_;
     const ConnectionLimits& limits_;
     Dirty dirty_;

@@ -28,6 +28,13 @@ struct CallTimes {
     }
 };
 
+/// Clients that did not get through TLS, or broke it.
+struct TlsFailures {
+    std::uint64_t plain = 0;   ///< spoke something else
+    std::uint64_t broken = 0;  ///< the handshake failed, or what came after it was no TLS
+    std::uint64_t slow = 0;    ///< the handshake took too long
+};
+
 /// Not thread-safe.
 struct Figures {
     static constexpr std::size_t most_methods = 1000;
@@ -35,6 +42,7 @@ struct Figures {
     std::map<std::string, CallTimes, std::less<>> methods;
     std::uint64_t connections_taken = 0;
     std::uint64_t connections_refused = 0;
+    TlsFailures tls;
     std::size_t connections = 0;
     std::size_t calls = 0;  ///< under way, with streams
 

@@ -9,6 +9,7 @@
 
 #include "common/program/flags.hpp"
 #include "common/program/key_flags.hpp"
+#include "common/program/secrets.hpp"
 
 namespace rpcbroker {
 
@@ -21,7 +22,8 @@ constexpr const char* examples =
 rpc-gateway --listen 127.0.0.1:0                   on any free port; the ready line says which
 rpc-gateway --broker tcp://a:5555 --broker tcp://b:5555    by two brokers
 rpc-gateway --allow 'EchoUtil.*'                   this service and no other
-rpc-gateway --listen '*:9999' --token-file token --host rpc.example    for other machines
+rpc-gateway --listen '*:9999' --token-file token --host rpc.example \
+            --tls-cert chain.pem --tls-key key.pem          for other machines
 
 curl localhost:9999/call/EchoUtil.CountString -d '["this is test"]'
 curl localhost:9999/rpc -d '{"jsonrpc": "2.0", "method": "EchoUtil.CountString", "params": ["this is test"], "id": 1}'
@@ -48,6 +50,11 @@ void add_where(Flags& flags, CommandLine& line) {
     line.keys.add(flags);
     flags.add_duration("--timeout", line.options.broker.timeout, "for a call whose client says nothing of it");
     flags.add_duration("--drain-timeout", line.options.drain_timeout, "for calls under way when it is told to end");
+    flags.group("TLS");
+    flags.add_text(
+        "--tls-cert", line.options.tls_files.certificate, "FILE",
+        "the certificate, and those that lead to it, in PEM: the port speaks TLS only; read again on SIGHUP");
+    flags.add_text("--tls-key", line.options.tls_files.key, "FILE", "its key, in PEM, for nobody else to read");
     flags.group("Who and what");
     flags.add_texts("--allow", line.allow, "PATTERN",
                     "methods that may be called, such as 'EchoUtil.*' (default: all but the broker's own, rpc.*)");
@@ -94,6 +101,19 @@ std::optional<std::string> read_listen(const CommandLine& line, GatewayOptions& 
     return std::nullopt;
 }
 
+std::optional<std::string> read_tls(const Flags& flags, GatewayOptions& options) {
+    const bool has_certificate = flags.given("--tls-cert");
+    if (has_certificate != flags.given("--tls-key"))
+        return has_certificate ? "--tls-cert needs --tls-key: the file of its key"
+                               : "--tls-key needs --tls-cert: the file of its certificate";
+    if (!has_certificate) return std::nullopt;
+    keep_secrets();
+    auto tls = tls::Context::read(options.tls_files);
+    if (!tls) return "--tls-cert, --tls-key: " + tls.error().message();
+    options.tls = *std::move(tls);
+    return std::nullopt;
+}
+
 std::optional<std::string> read_token(const std::string& path, std::string& token) {
     std::ifstream file{path};
     if (!(file >> token)) return "--token-file: " + path + " cannot be read, or is empty";
@@ -116,6 +136,7 @@ std::variant<GatewayOptions, int> parse_gateway(int argc, const char* const* arg
         const auto problem = read_token(line.token_file, options.settings.guard.token);
         if (problem) return flags.refuse(*problem);
     }
+    if (const auto problem = read_tls(flags, options)) return flags.refuse(*problem);
     if (const auto problem = line.keys.read(flags, options.broker.keys)) return flags.refuse(*problem);
     options.broker.name = "rpc-gateway";
     options.broker.brokers.clear();

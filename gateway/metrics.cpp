@@ -185,6 +185,10 @@ void add_gateway(Families& families, const Figures& gateway, bool broker_is_up) 
     families.counter("rpc_gateway_connections_total", "Connections that were taken.", {}, gateway.connections_taken);
     families.counter("rpc_gateway_connections_refused_total", "Connections that were one too many.", {},
                      gateway.connections_refused);
+    for (const auto& [reason, count] :
+         {std::pair{"plain", gateway.tls.plain}, {"broken", gateway.tls.broken}, {"slow", gateway.tls.slow}})
+        families.counter("rpc_gateway_tls_failures_total", "Clients that did not get through TLS, or broke it.",
+                         {{"reason", reason}}, count);
     for (const auto& [method, times] : gateway.methods) {
         families.histogram("rpc_gateway_call_seconds", "How long calls took, as the gateway saw them.",
                            {{"method", method}}, histogram_of(times));

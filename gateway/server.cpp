@@ -44,8 +44,9 @@ void Server::accepted(tcp::socket socket) {
     const bool has_room = connections_.size() < settings_.limits.connections;
     ++(has_room ? figures_.connections_taken : figures_.connections_refused);
     if (!has_room) return;
+    auto channel = channel_of(socket);
     auto connection = std::make_shared<Connection>(
-        std::move(socket), surroundings_,
+        std::move(socket), std::move(channel), surroundings_,
         [this](std::shared_ptr<Connection> dirty) { dirty_.push_back(std::move(dirty)); },
         [this](Connection& closed) {
             connections_.erase(closed.shared_from_this());
@@ -54,6 +55,11 @@ void Server::accepted(tcp::socket socket) {
     connections_.insert(connection);
     figures_.connections = connections_.size();
     connection->start();
+}
+
+std::unique_ptr<Channel> Server::channel_of(tcp::socket& socket) const {
+    if (tls_) return tls_->accept(socket.native_handle());
+    return std::make_unique<PlainChannel>(socket.native_handle());
 }
 
 void Server::flush() {

@@ -11,6 +11,7 @@
 
 #include "gateway/broker_calls.hpp"
 #include "gateway/connection.hpp"
+#include "gateway/tls/context.hpp"
 
 namespace rpcbroker {
 
@@ -25,12 +26,15 @@ public:
     Server& operator=(const Server&) = delete;
 
     [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+    /// Clients that connect from now on have to speak TLS.
+    void use(std::shared_ptr<const tls::Context> tls) { tls_ = std::move(tls); }
     /// Takes no more connections; stops the loop once no call is under way, or `grace` is over.
     void stop(std::chrono::milliseconds grace);
 
 private:
     void accept();
     void accepted(boost::asio::ip::tcp::socket socket);
+    [[nodiscard]] std::unique_ptr<Channel> channel_of(boost::asio::ip::tcp::socket& socket) const;
     void flush();
     void tick();
 
@@ -41,6 +45,7 @@ private:
     BrokerCalls calls_;
     Catalog catalog_;
     Surroundings surroundings_{calls_, catalog_, settings_, guard_, figures_};
+    std::shared_ptr<const tls::Context> tls_;
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer timer_;
     unsigned ticks_ = 0;

@@ -10,11 +10,11 @@ jobs=$(nproc)
 build_packages=(
     g++ cmake ninja-build pkg-config
     libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libcli11-dev nlohmann-json3-dev libncurses-dev libsystemd-dev
-    libboost-dev prometheus-cpp-dev
+    libboost-dev libssl-dev prometheus-cpp-dev
 )
 test_packages=(
     ccache catch2 python3 python3-zmq python3-msgpack python3-jsonschema openapi-specification
-    clang-format clang-tidy gcovr valgrind golang-go chromium
+    clang-format clang-tidy gcovr valgrind golang-go chromium openssl
 )
 fuzz_packages=(clang libclang-rt-14-dev)
 

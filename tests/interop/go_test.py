@@ -8,6 +8,7 @@ import threading
 import time
 
 from rpckit import PATIENCE, Peer, RpcTest, clean_environment, in_flight, main, wait_until
+from tlskit import Certificates
 
 EVERYTHING = {
     "Yes": True, "Small": -8, "Large": -2**62, "Natural": 2**64 - 1, "Real": 2.5, "Text": "text", "Raw": b"\x00\xff",
@@ -91,11 +92,12 @@ class Go(RpcTest):
         brokers = brokers or [self.rpc_broker]
         endpoints = [argument for broker in brokers for argument in ("--broker", broker.frontend)]
         gateway = self.program("rpc-gateway", "--listen", "127.0.0.1:0", *endpoints, *flags)
-        gateway.address = gateway.ready()["http"]
+        fields = gateway.ready()
+        gateway.address = fields.get("http") or fields["https"]
         return gateway
 
-    def start(self, case, gateway):
-        go = subprocess.Popen([os.environ["RPC_GO_PROGRAM"], case, gateway.address], env=clean_environment(),
+    def start(self, case, gateway, **environment):
+        go = subprocess.Popen([os.environ["RPC_GO_PROGRAM"], case, gateway.address], env=clean_environment(**environment),
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(go.kill)
         return go
@@ -105,8 +107,8 @@ class Go(RpcTest):
         self.assertEqual(go.returncode, 0, err)
         return out
 
-    def run_case(self, case, gateway):
-        self.assertEqual(self.finish(self.start(case, gateway)), "ok\n")
+    def run_case(self, case, gateway, **environment):
+        self.assertEqual(self.finish(self.start(case, gateway, **environment)), "ok\n")
 
     def with_worker(self, case):
         self.worker(self.rpc_broker)
@@ -156,6 +158,14 @@ class Go(RpcTest):
         called, failed = int(words[1]), int(words[3])
         self.assertGreater(called, 100)
         self.assertLess(failed, called / 2)
+
+    def test_by_tls(self):
+        self.worker(self.rpc_broker)
+        certificates = Certificates(self)
+        certificates.make("server", by="root")
+        gateway = self.gateway(*certificates.flags("server"))
+        for case in "tls", "tls-flight", "https", "without-tls":
+            self.run_case(case, gateway, RPC_GO_CA=str(certificates.certificate("root")))
 
     def test_a_client_that_says_nothing_or_too_slowly_is_cut(self):
 

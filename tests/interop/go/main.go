@@ -173,6 +173,10 @@ var cases = map[string]func(){
 	"json-values":  func() { jsonValues(dialJSON()) },
 	"hang-up":      hangUp,
 	"lost-broker":  lostBroker,
+	"tls":          overTLS(plain),
+	"tls-flight":   overTLS(func(client *rpc.Client) { inFlight(client, 1000) }),
+	"https":        https,
+	"without-tls":  withoutTLS,
 }
 
 // Ends in the middle of calls, and in the middle of a message, once told so by the end of standard input.
