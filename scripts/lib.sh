@@ -14,7 +14,7 @@ build_packages=(
 )
 test_packages=(
     ccache catch2 python3 python3-zmq python3-msgpack python3-jsonschema openapi-specification
-    clang-format clang-tidy gcovr valgrind golang-go chromium openssl
+    clang-format clang-tidy gcovr valgrind golang-go chromium openssl wrk
 )
 fuzz_packages=(clang libclang-rt-14-dev)
 

@@ -20,14 +20,16 @@ def output(*command):
     return run.stdout.strip() if run.returncode == 0 else ""
 
 
+def version_of(package):
+    return output("dpkg-query", "--show", "--showformat", "${Version}", package)
+
+
 def versions():
-    found = {name: output("dpkg-query", "--show", "--showformat", "${Version}", package) for name, package in
-             PACKAGES.items()}
+    found = {name: version_of(package) for name, package in PACKAGES.items()}
     return {name: version for name, version in found.items() if version}
 
 
-def commit():
-    measured = ("common", "broker", "worker", "client", "tests/bench/compare")
+def commit(measured=("common", "broker", "worker", "client", "tests/bench/compare")):
     changed = output("git", "status", "--porcelain", "--", *measured)
     return output("git", "rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
 

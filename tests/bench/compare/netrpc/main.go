@@ -112,10 +112,12 @@ func drive() error {
 		return err
 	}
 	clients := make([]*client, o.clients)
+	var connection *rpc.Client
 	for i := range clients {
-		connection, err := rpc.DialHTTP("tcp", o.targets[i%len(o.targets)])
-		if err != nil {
-			return err
+		if connection == nil || !o.oneConnection {
+			if connection, err = rpc.DialHTTP("tcp", o.targets[i%len(o.targets)]); err != nil {
+				return err
+			}
 		}
 		clients[i] = &client{options: o, rpc: connection, done: make(chan *rpc.Call, o.window)}
 	}

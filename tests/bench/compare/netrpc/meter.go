@@ -14,6 +14,7 @@ type options struct {
 	targets         []string
 	clients, window int
 	size            int
+	oneConnection   bool
 	seconds, warmUp float64
 }
 
@@ -29,6 +30,7 @@ func parse(arguments []string) (options, error) {
 	flags.IntVar(&o.clients, "clients", 1, "connections")
 	flags.IntVar(&o.window, "window", 1, "calls in flight of each")
 	flags.IntVar(&o.size, "size", 0, "bytes to be echoed; 0: CountString")
+	flags.BoolVar(&o.oneConnection, "one-connection", false, "that all clients share")
 	flags.Float64Var(&o.seconds, "seconds", 2, "measured")
 	flags.Float64Var(&o.warmUp, "warm-up", 0.5, "seconds before that")
 	if err := flags.Parse(arguments); err != nil {
