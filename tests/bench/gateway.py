@@ -93,29 +93,32 @@ class Wrk:
             raise Failure(f"{self.url}: {figures['errors']} requests failed")
         return figures, cpu
 
-    def measure(self, processes, args):
+    def warm_up(self, processes):
         self.run(processes, 1)
-        before = processes.cpu_seconds()
+
+    def measure(self, processes, args):
         figures, driver = self.run(processes, max(1, round(args.seconds)))
         calls = figures["requests"] * max(1, self.batch)
         found = {"calls_per_s": calls / figures["seconds"]}
         if self.depth == 1:  # else wrk takes the time of all of them together
             found |= {"p50_us": figures["p50_us"], "p99_us": figures["p99_us"]}
-        return found, calls, before, driver
+        return found, calls, driver
 
 
 class Driver:
-    """Prints the figures of tests/bench/compare/driver.hpp, or is rpc-bench."""
+    """Warms up by itself. Prints the figures of tests/bench/compare/driver.hpp, or is rpc-bench."""
 
     def __init__(self, *command, read=json.loads):
         self.command, self.read = command, read
 
+    def warm_up(self, processes):
+        pass
+
     def measure(self, processes, args):
-        before = processes.cpu_seconds()
         printed, driver = processes.drive(self.command, args.seconds + args.warm_up + PATIENCE)
         figures = self.read(printed)
         found = {name: figures[name] for name in ("calls_per_s", "p50_us", "p99_us")}
-        return found, figures["all_calls"], before, driver
+        return found, figures["all_calls"], driver
 
 
 def of_wrk(scheme, flags=lambda processes: ()):
@@ -176,8 +179,9 @@ def record(number, row, name, args):
         with Processes(folder) as processes:
             load = STARTS[name](processes, args, row)
             time.sleep(0.2)  # for connections that are made in the background
-            ticks = measure.machine_ticks()
-            figures, calls, before, driver = load.measure(processes, args)
+            load.warm_up(processes)
+            ticks, before = measure.machine_ticks(), processes.cpu_seconds()
+            figures, calls, driver = load.measure(processes, args)
             ticks = [now - then for now, then in zip(measure.machine_ticks(), ticks)]
             seconds = {program: after - before[program] for program, after in processes.cpu_seconds().items()}
     cpu = {program: taken * 1e6 / max(1, calls) for program, taken in seconds.items()}
