@@ -54,6 +54,17 @@ void Caller::async_raw(std::string_view method, std::string_view params, const C
     runtime_->start(making.call(), std::move(callback));
 }
 
+std::vector<RawFuture> Caller::async_raw(std::span<RawCall> calls) {
+    std::vector<RawFuture> futures;
+    futures.reserve(calls.size());
+    auto hold = runtime_->hold();
+    for (auto& each : calls) {
+        Making making{each.method, each.params, each.options, within_.get()};
+        futures.emplace_back(runtime_, runtime_->start(hold, making.call(), std::move(each.callback)));
+    }
+    return futures;
+}
+
 RawStream Caller::stream_raw(std::string_view method, std::string_view params, const CallOptions& options) {
     Making making{method, params, options, within_.get()};
     return RawStream{std::make_unique<detail::StreamReader>(runtime_, making.call())};

@@ -53,6 +53,18 @@ void ClientRuntime::start(const NewCall& call, RawFuture::Callback callback) {
         leave_to_background(std::move(pending));
 }
 
+std::shared_ptr<PendingCall> ClientRuntime::start(Hold& hold, const NewCall& call, RawFuture::Callback callback) {
+    auto pending = std::make_shared<PendingCall>();
+    pending->taken = true;
+    pending->callback = std::move(callback);
+    begin(call, *pending);
+    if (pending->done)
+        call_back(hold, pending);
+    else
+        leave_to_background(pending);
+    return pending;
+}
+
 std::shared_ptr<PendingCall> ClientRuntime::fresh() {
     if (spare_.empty()) return std::make_shared<PendingCall>();
     auto pending = std::move(spare_.back());

@@ -57,6 +57,10 @@ public:
     std::shared_ptr<PendingCall> start(const NewCall& call);
     /// The same, and then(), at once.
     void start(const NewCall& call, RawFuture::Callback callback);
+    /// While it is held nobody drives: what is started with it leaves together.
+    using Hold = std::unique_lock<std::mutex>;
+    [[nodiscard]] Hold hold() { return Hold{mutex_}; }
+    std::shared_ptr<PendingCall> start(Hold& hold, const NewCall& call, RawFuture::Callback callback);
 
     bool ready(const PendingCall& call);
     /// Whether it is settled. Nothing as `until`: it is when this returns.

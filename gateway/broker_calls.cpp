@@ -21,19 +21,35 @@ BrokerCalls::~BrokerCalls() {
     inbox_->owner = nullptr;
 }
 
-CallId BrokerCalls::start(std::string_view method, std::string_view params, const CallOptions& options, Done done) {
+/// What is posted runs after all that is ready in this turn.
+CallId BrokerCalls::start(std::string method, std::string params, CallOptions options, Done done) {
     const auto id = next_++;
-    auto& call =
-        calls_[id] = {client_.async_raw(method, params, options), std::move(done), std::string{method}, Clock::now()};
-    call.future.then([inbox = inbox_, id](Result<RawReply> reply) {
+    calls_[id] = {RawFuture{}, std::move(done), std::move(method), Clock::now()};
+    unsent_.push_back({id, std::move(params), std::move(options)});
+    if (unsent_.size() == 1) boost::asio::post(loop_, [this] { send(); });
+    return id;
+}
+
+void BrokerCalls::send() {
+    auto unsent = std::exchange(unsent_, {});
+    std::erase_if(unsent, [this](const Unsent& each) { return !calls_.contains(each.call); });  // cancelled meanwhile
+    std::vector<RawCall> together;
+    together.reserve(unsent.size());
+    for (const auto& each : unsent)
+        together.push_back({calls_[each.call].method, each.params, each.options, ended(each.call)});
+    auto futures = client_.async_raw(together);
+    for (std::size_t i = 0; i < unsent.size(); ++i) calls_[unsent[i].call].future = std::move(futures[i]);
+}
+
+RawFuture::Callback BrokerCalls::ended(CallId call) const {
+    return [inbox = inbox_, call](Result<RawReply> reply) {
         const std::lock_guard lock{inbox->mutex};
-        inbox->ended.push_back({id, std::move(reply)});
+        inbox->ended.push_back({call, std::move(reply)});
         if (inbox->ended.size() > 1 || !inbox->owner) return;
         boost::asio::post(inbox->owner->loop_, [inbox] {
             if (inbox->owner) inbox->owner->take_ended();
         });
-    });
-    return id;
+    };
 }
 
 CallId BrokerCalls::open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
@@ -44,7 +60,8 @@ CallId BrokerCalls::open(std::string_view method, std::string_view params, const
 
 void BrokerCalls::cancel(CallId call) {
     streams_.cancel(call);
-    if (auto node = calls_.extract(call)) node.mapped().future.cancel();
+    const auto node = calls_.extract(call);
+    if (node && node.mapped().future.valid()) node.mapped().future.cancel();
 }
 
 void BrokerCalls::take_ended() {

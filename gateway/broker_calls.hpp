@@ -17,7 +17,8 @@
 
 namespace rpcbroker {
 
-/// Results that come while the loop is busy are handed over together, in one turn.
+/// Calls that are started in one turn of the loop leave together when it ends. Results that come while the loop is busy are
+/// handed over together, in one turn.
 class BrokerCalls final : public Calls {
 public:
     /// `loop` and `figures` outlive it. `flush` is called after each such turn.
@@ -26,7 +27,7 @@ public:
     BrokerCalls(const BrokerCalls&) = delete;
     BrokerCalls& operator=(const BrokerCalls&) = delete;
 
-    CallId start(std::string_view method, std::string_view params, const CallOptions& options, Done done) override;
+    CallId start(std::string method, std::string params, CallOptions options, Done done) override;
     CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
                 Done done) override;
     void cancel(CallId call) override;
@@ -45,12 +46,19 @@ private:
         std::vector<Ended> ended;
         BrokerCalls* owner = nullptr;  ///< null once that is gone
     };
+    struct Unsent {
+        CallId call;
+        std::string params;
+        CallOptions options;
+    };
     struct Call {
-        RawFuture future;
+        RawFuture future;  ///< once it was sent
         Done done;
         std::string method;
         TimePoint begun;
     };
+    void send();
+    [[nodiscard]] RawFuture::Callback ended(CallId call) const;
     void take_ended();
     void count(const Call& call, const Result<RawReply>& reply, TimePoint now);
 
@@ -59,6 +67,7 @@ private:
     std::function<void()> flush_;
     std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
     std::unordered_map<CallId, Call> calls_;
+    std::vector<Unsent> unsent_;
     CallId next_ = 1;
     Client client_;
     BrokerStreams streams_;

@@ -24,7 +24,7 @@ public:
 
     virtual ~Calls() = default;
     /// `params`: one packed array. `done` comes later, never from within start(), and once, unless the call is cancelled.
-    virtual CallId start(std::string_view method, std::string_view params, const CallOptions& options, Done done) = 0;
+    virtual CallId start(std::string method, std::string params, CallOptions options, Done done) = 0;
     /// The same of a call that streams: its items come before `done`.
     virtual CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
                         Done done) = 0;

@@ -27,7 +27,7 @@ void Catalog::ask(const std::string& method) {
     pack_params(params, method);
     CallOptions options;
     options.timeout = 2s;
-    calls_.start("rpc.describe", params, options,
+    calls_.start("rpc.describe", std::move(params), options,
                  [this, method](const Result<RawReply>& reply) { answered(method, reply); });
 }
 

@@ -25,7 +25,8 @@ void Lane::call(std::string method, CallOptions options, Prepare prepare, Done d
 void Lane::notify(const std::string& method, CallOptions options, Prepare prepare) {
     catalog_.find(method, [&calls = calls_, method, options = std::move(options),
                            prepare = std::move(prepare)](const MethodInfoPtr& info) {
-        if (const auto params = prepare(*info)) calls.start(method, *params, options, [](const Result<RawReply>&) {});
+        if (auto params = prepare(*info))
+            calls.start(method, *std::move(params), options, [](const Result<RawReply>&) {});
     });
 }
 
@@ -33,10 +34,10 @@ void Lane::ask(std::string_view method, std::function<void(Result<RawReply>)> do
     using namespace std::chrono_literals;
     CallOptions options;
     options.timeout = 2s;
-    start(method, "\x90", options, std::move(done));
+    start(std::string{method}, "\x90", options, std::move(done));
 }
 
-void Lane::start(std::string_view method, std::string_view params, const CallOptions& options, Calls::Done done,
+void Lane::start(std::string method, std::string params, CallOptions options, Calls::Done done,
                  const Calls::Item& item) {
     auto id = std::make_shared<CallId>(0);
     auto ended = [this, id, done = std::move(done)](Result<RawReply> reply) {
@@ -44,7 +45,7 @@ void Lane::start(std::string_view method, std::string_view params, const CallOpt
         done(std::move(reply));
     };
     *id = item ? calls_.open(method, params, options, item, std::move(ended))
-               : calls_.start(method, params, options, std::move(ended));
+               : calls_.start(std::move(method), std::move(params), std::move(options), std::move(ended));
     started_.insert(*id);
 }
 
@@ -54,7 +55,7 @@ void Lane::prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call
     if (!params) return call->done(*info, std::move(params).error());
     const bool streams = call->streaming.always || (info->known && info->stream);
     start(
-        call->method, *params, call->options,
+        std::move(call->method), *std::move(params), std::move(call->options),
         [info, call](Result<RawReply> reply) { call->done(*info, std::move(reply)); },
         streams ? call->streaming.item : Calls::Item{});
 }

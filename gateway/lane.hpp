@@ -48,7 +48,7 @@ private:
         Streaming streaming;
     };
     void prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call);
-    void start(std::string_view method, std::string_view params, const CallOptions& options, Calls::Done done,
+    void start(std::string method, std::string params, CallOptions options, Calls::Done done,
                const Calls::Item& item = {});
 
     Calls& calls_;

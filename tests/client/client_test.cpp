@@ -201,6 +201,34 @@ TEST_CASE("a callback that is given with the call gets each reply, also that of 
     CHECK(closed.get_future().get() == Code::cancelled);
 }
 
+TEST_CASE("calls that are made at once get their replies, also those that cannot be made, and can be cancelled") {
+    FakeBroker broker{transport::Context{}};
+    constexpr int calls = 1000;
+    int sum = 0;  // by the client's own thread
+    std::promise<int> all;
+    std::promise<Code> refused;
+    std::promise<Code> cancelled;
+    Client client{for_broker(broker)};
+    const CallOptions options;
+    std::vector<RawCall> together;
+    for (int i = 0; i < calls; ++i)
+        together.push_back({"T.Echo", "\x91\x01", options, [&](const Result<RawReply>& reply) {
+                                if ((sum += static_cast<int>(reply->result.front())) == calls) all.set_value(sum);
+                            }});
+    together.push_back(
+        {"nodot", "\x90", options, [&](const Result<RawReply>& reply) { refused.set_value(reply.error().code()); }});
+    together.push_back({"T.Never", "\x90", options,
+                        [&](const Result<RawReply>& reply) { cancelled.set_value(reply.error().code()); }});
+    auto futures = client.async_raw(together);
+    REQUIRE(futures.size() == together.size());
+    CHECK(all.get_future().get() == calls);
+    CHECK(refused.get_future().get() == Code::invalid_argument);
+    CHECK(futures.front().result().error().code() == Code::failed_precondition);
+    futures.back().cancel();
+    CHECK(cancelled.get_future().get() == Code::cancelled);
+    CHECK(client.async_raw(std::span<RawCall>{}).empty());
+}
+
 TEST_CASE("while a callback blocks, callers drive the connections themselves") {
     FakeBroker broker{transport::Context{}};
     std::promise<void> entered;

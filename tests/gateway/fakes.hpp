@@ -24,8 +24,8 @@ public:
         Item item{};  ///< of one that streams
     };
 
-    CallId start(std::string_view method, std::string_view params, const CallOptions& options, Done done) override {
-        calls.push_back({next_, std::string{method}, msgpack_to_json(params), options, std::move(done)});
+    CallId start(std::string method, std::string params, CallOptions options, Done done) override {
+        calls.push_back({next_, std::move(method), msgpack_to_json(params), std::move(options), std::move(done)});
         return next_++;
     }
     CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,

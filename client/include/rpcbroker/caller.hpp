@@ -8,8 +8,10 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <rpcbroker/client_options.hpp>
 #include <rpcbroker/convert.hpp>
@@ -20,6 +22,14 @@
 #include <rpcbroker/stream.hpp>
 
 namespace rpcbroker {
+
+/// One of several calls that are made at once: what async_raw takes, as views.
+struct RawCall {
+    std::string_view method;
+    std::string_view params;
+    const CallOptions& options;
+    RawFuture::Callback callback;
+};
 
 /// A handle of a Client's connections, cheap to copy. Thread-safe, and it may outlive its Client: calls made after that
 /// end with CANCELLED at once.
@@ -104,6 +114,9 @@ public:
     /// Gives the reply to `callback`, as RawFuture::then does; costs less than a future.
     void async_raw(std::string_view method, std::string_view params, const CallOptions& options,
                    RawFuture::Callback callback);
+    /// Several at once: they leave together, and cost the client's thread one waking. Each callback is given what
+    /// RawFuture::then gives; the futures, in the order of `calls`, are for cancelling.
+    std::vector<RawFuture> async_raw(std::span<RawCall> calls);
     RawStream stream_raw(std::string_view method, std::string_view params, const CallOptions& options = {});
     Result<void> notify_raw(std::string_view method, std::string_view params, const CallOptions& options = {});
 
