@@ -1,4 +1,4 @@
-// HTTP/1.1 off and onto the wire, by Boost.Beast, without I/O.
+// HTTP/1.1 off the wire, by Boost.Beast, and onto it, without I/O.
 #pragma once
 
 #include <cstddef>

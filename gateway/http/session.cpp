@@ -39,20 +39,33 @@ HttpSession::HttpSession(Link& link, Calls& calls, Catalog& catalog, const Metho
     : link_(link), guard_(guard), parser_(limits), routes_(calls, catalog, filter, routes, figures) {}
 
 void HttpSession::receive(std::string_view bytes) {
+    if (over_) return;
+    if (unread_.empty()) {
+        unread_ = bytes.substr(take_requests(bytes));
+    } else {
+        unread_ += bytes;
+        unread_.erase(0, take_requests(unread_));
+    }
+    if (over_) unread_ = {};
+}
+
+/// How many bytes are done with.
+std::size_t HttpSession::take_requests(std::string_view bytes) {
     using Is = Parser::Is;
-    unread_ += bytes;
-    while (!over_ && !unread_.empty()) {
-        const auto is = parser_.read(unread_);
-        unread_.erase(0, parser_.taken());
+    std::size_t taken = 0;
+    while (!over_ && taken < bytes.size()) {
+        const auto is = parser_.read(bytes.substr(taken));
+        taken += parser_.taken();
         switch (is) {
         case Is::whole: take(parser_.take()); break;
-        case Is::cut_off: return;
+        case Is::cut_off: return taken;
         case Is::wants_continue: link_.send("HTTP/1.1 100 Continue\r\n\r\n"); break;
-        case Is::malformed: return refuse(failure(400, Code::invalid_argument, "this is no HTTP/1.1"));
-        case Is::header_too_large: return refuse(failure(431, Code::resource_exhausted, "the head is too large"));
-        case Is::body_too_large: return refuse(failure(413, Code::resource_exhausted, "the body is too large"));
+        case Is::malformed: refuse(failure(400, Code::invalid_argument, "this is no HTTP/1.1")); break;
+        case Is::header_too_large: refuse(failure(431, Code::resource_exhausted, "the head is too large")); break;
+        case Is::body_too_large: refuse(failure(413, Code::resource_exhausted, "the body is too large")); break;
         }
     }
+    return taken;
 }
 
 void HttpSession::take(Request request) {
@@ -75,7 +88,6 @@ void HttpSession::take(Request request) {
 /// What follows makes no sense.
 void HttpSession::refuse(const Response& response) {
     over_ = true;
-    unread_.clear();
     waiting_.push_back({next_number_, false, to_wire(response, false)});
     send_ready();
 }

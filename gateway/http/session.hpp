@@ -30,6 +30,7 @@ private:
         bool keep_alive = true;
         std::optional<std::string> response{};  ///< once it is known
     };
+    std::size_t take_requests(std::string_view bytes);
     void take(Request request);
     void refuse(const Response& response);
     void answer(std::uint64_t number, std::string response);
