@@ -1,16 +1,41 @@
 #include "gateway/broker_calls.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
 namespace rpcbroker {
 
+namespace {
+
+std::vector<std::string> each_once(const std::vector<std::string>& endpoints) {
+    std::vector<std::string> once;
+    for (const auto& endpoint : endpoints)
+        if (std::ranges::find(once, endpoint) == once.end()) once.push_back(endpoint);
+    return once;
+}
+
+std::vector<std::unique_ptr<Client>> askers_of(const std::vector<std::string>& brokers, const ClientOptions& options) {
+    std::vector<std::unique_ptr<Client>> askers;
+    if (brokers.size() < 2) return askers;
+    for (const auto& broker : brokers) {
+        auto of_one = options;
+        of_one.brokers = {broker};
+        askers.push_back(std::make_unique<Client>(std::move(of_one)));
+    }
+    return askers;
+}
+
+}  // namespace
+
 BrokerCalls::BrokerCalls(boost::asio::io_context& loop, ClientOptions options, Figures& figures,
                          std::function<void()> flush)
     : loop_(loop),
       figures_(figures),
       flush_(std::move(flush)),
+      brokers_(each_once(options.brokers)),
+      askers_(askers_of(brokers_, options)),
       client_(std::move(options)),
       streams_(loop, client_, flush_) {
     inbox_->owner = this;
@@ -27,6 +52,16 @@ CallId BrokerCalls::start(std::string method, std::string params, CallOptions op
     calls_[id] = {RawFuture{}, std::move(done), std::move(method), Clock::now()};
     unsent_.push_back({id, std::move(params), std::move(options)});
     if (unsent_.size() == 1) boost::asio::post(loop_, [this] { send(); });
+    return id;
+}
+
+CallId BrokerCalls::start_at(std::size_t broker, std::string_view method, std::string_view params,
+                             const CallOptions& options, Done done) {
+    if (askers_.empty()) return start(std::string{method}, std::string{params}, options, std::move(done));
+    const auto id = next_++;
+    auto& call = calls_[id] = {askers_[broker]->async_raw(method, params, options), std::move(done),
+                               std::string{method}, Clock::now()};
+    call.future.then(ended(id));
     return id;
 }
 

@@ -30,6 +30,9 @@ public:
     CallId start(std::string method, std::string params, CallOptions options, Done done) override;
     CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
                 Done done) override;
+    [[nodiscard]] std::span<const std::string> brokers() const override { return brokers_; }
+    CallId start_at(std::size_t broker, std::string_view method, std::string_view params, const CallOptions& options,
+                    Done done) override;
     void cancel(CallId call) override;
     /// Offers items of streams again that were not taken.
     void resume() { streams_.resume(); }
@@ -69,6 +72,8 @@ private:
     std::unordered_map<CallId, Call> calls_;
     std::vector<Unsent> unsent_;
     CallId next_ = 1;
+    std::vector<std::string> brokers_;
+    std::vector<std::unique_ptr<Client>> askers_;  ///< one for each broker, where there are several
     Client client_;
     BrokerStreams streams_;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,11 @@ public:
     /// The same of a call that streams: its items come before `done`.
     virtual CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
                         Done done) = 0;
+    /// The endpoints of the brokers, each once.
+    [[nodiscard]] virtual std::span<const std::string> brokers() const = 0;
+    /// As start(), of one of brokers(), whatever the others do.
+    virtual CallId start_at(std::size_t broker, std::string_view method, std::string_view params,
+                            const CallOptions& options, Done done) = 0;
     /// Its `done` is not called any more. Nothing happens to a call that has ended.
     virtual void cancel(CallId call) = 0;
 };

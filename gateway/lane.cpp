@@ -37,16 +37,35 @@ void Lane::ask(std::string_view method, std::function<void(Result<RawReply>)> do
     start(std::string{method}, "\x90", options, std::move(done));
 }
 
+void Lane::ask_at(std::size_t broker, std::string_view method, Calls::Done done) {
+    using namespace std::chrono_literals;
+    CallOptions options;
+    options.timeout = 1s;
+    call_at(broker, method, "\x90", options, std::move(done));
+}
+
+void Lane::call_at(std::size_t broker, std::string_view method, std::string_view params, const CallOptions& options,
+                   Calls::Done done) {
+    auto id = std::make_shared<CallId>(0);
+    *id = calls_.start_at(broker, method, params, options, ending(id, std::move(done)));
+    started_.insert(*id);
+}
+
 void Lane::start(std::string method, std::string params, CallOptions options, Calls::Done done,
                  const Calls::Item& item) {
     auto id = std::make_shared<CallId>(0);
-    auto ended = [this, id, done = std::move(done)](Result<RawReply> reply) {
-        started_.erase(*id);
-        done(std::move(reply));
-    };
+    auto ended = ending(id, std::move(done));
     *id = item ? calls_.open(method, params, options, item, std::move(ended))
                : calls_.start(std::move(method), std::move(params), std::move(options), std::move(ended));
     started_.insert(*id);
+}
+
+/// What a call that is known as started ends with; `*id` is to be set before.
+Calls::Done Lane::ending(const std::shared_ptr<CallId>& id, Calls::Done done) {
+    return [this, id, done = std::move(done)](Result<RawReply> reply) {
+        started_.erase(*id);
+        done(std::move(reply));
+    };
 }
 
 void Lane::prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call) {

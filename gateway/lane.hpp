@@ -37,6 +37,11 @@ public:
     void notify(const std::string& method, CallOptions options, Prepare prepare);
     /// Of the broker itself.
     void ask(std::string_view method, std::function<void(Result<RawReply>)> done);
+    /// Of one of brokers().
+    void ask_at(std::size_t broker, std::string_view method, Calls::Done done);
+    void call_at(std::size_t broker, std::string_view method, std::string_view params, const CallOptions& options,
+                 Calls::Done done);
+    [[nodiscard]] std::span<const std::string> brokers() const { return calls_.brokers(); }
     [[nodiscard]] std::size_t under_way() const noexcept { return waiting_ + started_.size(); }
 
 private:
@@ -48,6 +53,7 @@ private:
         Streaming streaming;
     };
     void prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call);
+    [[nodiscard]] Calls::Done ending(const std::shared_ptr<CallId>& id, Calls::Done done);
     void start(std::string method, std::string params, CallOptions options, Calls::Done done,
                const Calls::Item& item = {});
 

@@ -27,6 +27,8 @@ using Labels = std::vector<ClientMetric::Label>;
 /// Families in the order of their first metric.
 class Families {
 public:
+    /// What is added from now on is of that broker; "": of none.
+    void of_broker(std::string endpoint) { broker_ = std::move(endpoint); }
     void counter(const std::string& name, std::string_view help, Labels labels, std::uint64_t value) {
         add(name, help, MetricType::Counter, std::move(labels)).counter.value = static_cast<double>(value);
     }
@@ -44,11 +46,13 @@ private:
         auto found = std::ranges::find(families_, name, &MetricFamily::name);
         if (found == families_.end()) found = families_.insert(found, MetricFamily{name, std::string{help}, type, {}});
         auto& metric = found->metric.emplace_back();
+        if (!broker_.empty()) labels.insert(labels.begin(), {"broker", broker_});
         metric.label = std::move(labels);
         return metric;
     }
 
     std::vector<MetricFamily> families_;
+    std::string broker_;
 };
 
 constexpr double per_second = 1e-6;  ///< of microseconds
@@ -136,7 +140,7 @@ void add_stats(Families& families, std::string_view packed) {
     const auto values = unpack_value<Values>(packed, "stats");
     if (!values) return;
     families.gauge("rpcbroker_info", "Which broker it is.",
-                   {{"broker", stats.get<std::string>("broker")}, {"version", stats.get<std::string>("version")}}, 1);
+                   {{"id", stats.get<std::string>("broker")}, {"version", stats.get<std::string>("version")}}, 1);
     families.gauge("rpcbroker_uptime_seconds", "Since when the broker runs.", {},
                    stats.get<double>("uptime_ms") / 1000);
     add_numbers(families, *values);
@@ -176,8 +180,7 @@ void add_services(Families& families, std::string_view packed) {
     }
 }
 
-void add_gateway(Families& families, const Figures& gateway, bool broker_is_up) {
-    families.gauge("rpc_gateway_broker_up", "1: a broker answered just now.", {}, broker_is_up ? 1 : 0);
+void add_gateway(Families& families, const Figures& gateway) {
     families.gauge("rpc_gateway_connections", "Clients connected to the gateway.", {},
                    static_cast<double>(gateway.connections));
     families.gauge("rpc_gateway_calls_under_way", "Calls of the gateway that are not answered yet.", {},
@@ -196,14 +199,20 @@ void add_gateway(Families& families, const Figures& gateway, bool broker_is_up) 
     }
 }
 
-}  // namespace
-
-std::string metrics_text(const BrokerFigures& broker, const Figures& gateway) {
-    Families families;
-    add_gateway(families, gateway, broker.stats.has_value());
+void add_broker(Families& families, const BrokerFigures& broker) {
+    families.of_broker(broker.endpoint);
+    families.gauge("rpc_gateway_broker_up", "1: the broker answered just now.", {}, broker.up ? 1 : 0);
     if (broker.stats) add_stats(families, *broker.stats);
     if (broker.services) add_services(families, *broker.services);
     if (broker.workers) add_workers(families, *broker.workers);
+}
+
+}  // namespace
+
+std::string metrics_text(const std::vector<BrokerFigures>& brokers, const Figures& gateway) {
+    Families families;
+    add_gateway(families, gateway);
+    for (const auto& broker : brokers) add_broker(families, broker);
     return families.text();
 }
 

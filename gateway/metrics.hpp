@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/figures.hpp"
 
@@ -10,11 +11,13 @@ namespace rpcbroker {
 
 /// What a broker answered, packed; nothing where it did not.
 struct BrokerFigures {
+    std::string endpoint{};
+    bool up = false;  ///< it answered something
     std::optional<std::string> stats{};
     std::optional<std::string> workers{};
     std::optional<std::string> services{};
 };
 
-std::string metrics_text(const BrokerFigures& broker, const Figures& gateway);
+std::string metrics_text(const std::vector<BrokerFigures>& brokers, const Figures& gateway);
 
 }  // namespace rpcbroker

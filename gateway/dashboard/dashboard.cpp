@@ -5,9 +5,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "client/json_msgpack.hpp"
 #include "gateway/dashboard/files.hpp"
+#include "gateway/error_json.hpp"
 #include "gateway/http/reply.hpp"
 
 namespace rpcbroker::dashboard {
@@ -40,21 +42,32 @@ std::string type_of(std::string_view name) {
     return "text/html; charset=utf-8";
 }
 
+struct BrokerState {
+    std::string endpoint;
+    std::array<std::string, parts.size()> texts{};
+
+    [[nodiscard]] std::string json() const {
+        auto text = R"({"broker":)" + quoted_json(endpoint);
+        for (std::size_t i = 0; i < parts.size(); ++i)
+            text.append(",\"").append(parts[i]).append("\":").append(texts[i]);
+        return text + "}";
+    }
+};
+
 struct State {
-    std::array<std::string, parts.size()> texts;
-    std::size_t missing = parts.size();
+    std::vector<BrokerState> brokers;
+    std::size_t missing = 0;
     bool may_drain = false;
     std::function<void(http::Response)> respond;
 
-    void put(std::size_t at, std::string text) {
-        texts[at] = std::move(text);
+    void put(std::size_t broker, std::size_t part, std::string text) {
+        brokers[broker].texts[part] = std::move(text);
         if (--missing == 0) finish();
     }
     void finish() {
-        std::string body = "{";
-        for (std::size_t i = 0; i < parts.size(); ++i)
-            body.append("\"").append(parts[i]).append("\":").append(texts[i]).append(",");
-        body.append(may_drain ? "\"may_drain\":true}\n" : "\"may_drain\":false}\n");
+        std::string body = R"({"brokers":[)";
+        for (const auto& broker : brokers) body.append(&broker == brokers.data() ? "" : ",").append(broker.json());
+        body.append(may_drain ? R"(],"may_drain":true})" : R"(],"may_drain":false})").append("\n");
         respond({.body = std::move(body), .fields = {{"Cache-Control", "no-store"}}});
     }
 };
@@ -78,10 +91,14 @@ void tell_state(Lane& lane, bool may_drain, const std::function<void(http::Respo
     auto state = std::make_shared<State>();
     state->may_drain = may_drain;
     state->respond = respond;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        lane.ask("rpc." + std::string{parts[i]}, [state, i](const Result<RawReply>& reply) {
-            state->put(i, reply ? msgpack_to_json(reply->result) : http::failure(reply.error()).body);
-        });
+    for (const auto& endpoint : lane.brokers()) state->brokers.push_back({endpoint});
+    state->missing = state->brokers.size() * parts.size();
+    for (std::size_t broker = 0; broker < state->brokers.size(); ++broker) {
+        for (std::size_t part = 0; part < parts.size(); ++part) {
+            lane.ask_at(broker, "rpc." + std::string{parts[part]}, [=](const Result<RawReply>& reply) {
+                state->put(broker, part, reply ? msgpack_to_json(reply->result) : http::failure(reply.error()).body);
+            });
+        }
     }
 }
 

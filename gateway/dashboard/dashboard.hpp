@@ -19,7 +19,7 @@ inline constexpr std::string_view state_path = "/dashboard/state";
 [[nodiscard]] std::optional<http::Response> file(std::string_view path);
 [[nodiscard]] bool is_file(std::string_view path) noexcept;
 
-/// {"services": …, "stats": …, "workers": …, "calls": …, "may_drain": …}, as the broker tells them; {"error": …} in the place of
+/// {"brokers": [{"broker": its endpoint, "services": …, "stats": …, "workers": …, "calls": …}, …], "may_drain": …}, as each tells them; {"error": …} in the place of
 /// what it does not tell. `respond` is called once. `may_drain`: whether rpc.drain may be called.
 void tell_state(Lane& lane, bool may_drain, const std::function<void(http::Response)>& respond);
 

@@ -26,7 +26,8 @@ async function ask(path, options = {}) {
 export async function state() { return JSON.parse(await ask("/dashboard/state", { signal: AbortSignal.timeout(5000) })); }
 
 /// The text of the result, as it came: numbers are not rounded.
-export function call(method, params, timeout) {
-  return ask(`/call/${encodeURIComponent(method)}?timeout=${timeout}ms`,
+/// `broker`: at this one, of the broker's own methods.
+export function call(method, params, timeout, broker = "") {
+  return ask(`/call/${encodeURIComponent(method)}?timeout=${timeout}ms${broker && `&broker=${encodeURIComponent(broker)}`}`,
     { method: "POST", body: params, headers: { "Content-Type": "application/json" } });
 }

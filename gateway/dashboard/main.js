@@ -1,3 +1,4 @@
+import { combine, problemOf } from "/dashboard/brokers.js";
 import { draw } from "/dashboard/chart.js";
 import * as gateway from "/dashboard/gateway.js";
 import { History } from "/dashboard/history.js";
@@ -11,11 +12,11 @@ const known = new Map();  // methods, by full name
 const ended = (stats) => stats.calls_answered;
 const failed = (stats) => stats.calls_failed + stats.calls_refused;
 
-function showTiles(stats, workers) {
+function showTiles(stats, registered) {
   const tiles = [
     ["calls a second", number(history.rateNow(ended))], ["failed a second", number(history.rateNow(failed))],
     ["at workers", number(stats.places_taken)], ["waiting", number(stats.calls_queued)],
-    ["workers", number(workers.length)], ["clients", number(stats.clients)],
+    ["workers", registered.map(number).join(" + ")], ["clients", number(stats.clients)],
   ];
   at("tiles").replaceChildren(...tiles.map(([name, value]) => {
     const tile = element("div");
@@ -43,21 +44,28 @@ function noteMethods(services) {
   }));
 }
 
-function show({ services, stats, workers, calls, may_drain: mayDrain }) {
-  for (const part of [services, stats, workers]) if (part.error) throw new gateway.Refused(503, part.error);
+function showBrokers(all) {
+  const which = (broker) => `${all.several ? `${broker.broker}: ` : ""}broker ${broker.stats.broker}, version ${broker.stats.version}, up for ${duration(broker.stats.uptime_ms * 1000)}`;
+  at("broker").textContent = all.up.map(which).join("; ");
+  at("state").textContent = ["live", ...all.silent.map((broker) => `${broker.broker} does not answer: ${problemOf(broker).message}`)].join("; ");
+  at("state").className = all.silent.length > 0 ? "down" : "up";
+}
+
+function show({ brokers, may_drain: mayDrain }) {
+  const all = combine(brokers);
+  if (all.up.length === 0) throw new gateway.Refused(503, problemOf(brokers[0]));
+  const { services, stats, workers, calls } = all;
   const now = Date.now();
   history.add(now, stats);
-  at("broker").textContent = `broker ${stats.broker}, version ${stats.version}, up for ${duration(stats.uptime_ms * 1000)}`;
   noteMethods(services);
   keepingFocus(() => {
-    showTiles(stats, workers);
+    showTiles(stats, all.registered);
     showCharts(now);
     showServices(at("services"), services, stats, history, choose);
-    showWorkers(at("workers"), workers, mayDrain, drain);
-    showCalls(at("calls"), calls);
+    showWorkers(at("workers"), workers, all.several, mayDrain, drain);
+    showCalls(at("calls"), calls, all.several);
   });
-  at("state").textContent = "live";
-  at("state").className = "up";
+  showBrokers(all);
 }
 
 function showProblem(problem) {
@@ -105,7 +113,7 @@ function choose(name, method) {
 async function drain(worker, pressed) {
   pressed.disabled = true;
   try {
-    await gateway.call("rpc.drain", JSON.stringify([worker.id]), 5000);
+    await gateway.call("rpc.drain", JSON.stringify([worker.id]), 5000, worker.broker);
   } catch (problem) {
     at("state").textContent = `${worker.name} was not told to leave: ${problem.message}`;
   }

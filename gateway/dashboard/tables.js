@@ -76,11 +76,16 @@ function lastError(figures) {
   return element("span", `${last.code}: ${last.message}`, "bad");
 }
 
+/// "3 workers"; with several brokers "3 + 3 workers".
+function workersOf(service) {
+  return `${service.workers.join(" + ")} worker${service.workers.join() === "1" ? "" : "s"}`;
+}
+
 export function showServices(place, services, stats, history, choose) {
   if (services.length === 0) return void place.replaceChildren(element("p", "Nobody has registered a service.", "none"));
   const parts = services.map((service) => {
     const part = element("div");
-    part.append(element("h3", `${service.name}: ${service.workers} worker${service.workers === 1 ? "" : "s"}, ${number(service.in_flight)} at them, ${number(service.queued)} waiting`));
+    part.append(element("h3", `${service.name}: ${workersOf(service)}, ${number(service.in_flight)} at them, ${number(service.queued)} waiting`));
     const full = (method) => `${service.name}.${method.name}`;
     const figures = (method) => stats.methods?.[full(method)];
     const rate = (method, what) => history.rateNow((each) => each.methods?.[full(method)]?.[what]);
@@ -119,7 +124,9 @@ function load(worker) {
   return all;
 }
 
-export function showWorkers(place, workers, mayDrain, drain) {
+const brokerColumn = ["Broker", (each) => element("code", each.broker)];
+
+export function showWorkers(place, workers, several, mayDrain, drain) {
   const columns = [
     ["Name", (worker) => worker.name],
     ["Id", (worker) => element("code", worker.id)],
@@ -132,13 +139,14 @@ export function showWorkers(place, workers, mayDrain, drain) {
     ["Up", (worker) => duration(worker.uptime * 1000), "n"],
     ["State", workerState],
   ];
-  if (mayDrain) columns.push(["", (worker) => worker.draining ? "" : button("Drain", `Drain ${worker.name} ${worker.id}`, (pressed) => drain(worker, pressed))]);
+  if (several) columns.splice(2, 0, brokerColumn);
+  if (mayDrain) columns.push(["", (worker) => worker.draining ? "" : button("Drain", `Drain ${worker.name} ${worker.id}${several ? ` at ${worker.broker}` : ""}`, (pressed) => drain(worker, pressed))]);
   table(place, "Workers", columns, workers, "No worker is there.");
 }
 
 const slow = 1e6;
 
-export function showCalls(place, calls, most = 50) {
+export function showCalls(place, calls, several, most = 50) {
   if (calls.error) return void place.replaceChildren(element("p", `The broker does not tell: ${calls.error.message}`, "none"));
   const oldest = [...calls].sort((a, b) => b.age_us - a.age_us);
   table(place, "Calls under way", [
@@ -147,6 +155,7 @@ export function showCalls(place, calls, most = 50) {
     ["State", (call) => call.state],
     ["Worker", (call) => call.worker ?? "–"],
     ["Client", (call) => call.client ?? "–"],
+    ...(several ? [brokerColumn] : []),
   ], oldest.slice(0, most), "None.");
   if (oldest.length > most) place.append(element("p", `and ${oldest.length - most} younger ones`, "none"));
 }

@@ -90,6 +90,8 @@ void Routes::call(const Request& request, const Respond& respond, const std::sha
     const auto kind = Unpacker{params.value_or("")}.peek();
     if (!params || (kind != Kind::array && kind != Kind::map))
         return respond(failure(400, Code::invalid_argument, "the body is no JSON array or object"));
+    if (const auto broker = request.parameter("broker"); !broker.empty())
+        return call_at(broker, method, *params, *options, respond);
     const auto form = wanted_form(request);
     const auto stream = std::make_shared<StreamReply>(form.value_or(StreamForm::lines), pieces, respond);
     lane_.call(
@@ -100,6 +102,22 @@ void Routes::call(const Request& request, const Respond& respond, const std::sha
             respond(reply ? result(*reply) : failure(reply.error()));
         },
         {[stream](std::string_view item) { return stream->item(item); }, form.has_value()});
+}
+
+/// Of the broker's own methods: of all others each broker is as good as another.
+void Routes::call_at(std::string_view broker, const std::string& method, const std::string& params,
+                     const CallOptions& options, const Respond& respond) {
+    const auto brokers = lane_.brokers();
+    const auto found = std::ranges::find(brokers, broker);
+    if (!method.starts_with("rpc.") || found == brokers.end())
+        return respond(failure(400, Code::invalid_argument,
+                               "broker: for the broker's own methods, rpc.*, one that the gateway was started with"));
+    if (Unpacker{params}.peek() != Kind::array)
+        return respond(failure(400, Code::invalid_argument, "the broker's own methods take a JSON array"));
+    const auto at = static_cast<std::size_t>(found - brokers.begin());
+    lane_.call_at(at, method, params, options, [respond](const Result<RawReply>& reply) {
+        respond(reply ? result(*reply) : failure(reply.error()));
+    });
 }
 
 void Routes::json_rpc(const Request& request, const Respond& respond) {
@@ -179,18 +197,24 @@ void Routes::readiness(const Respond& respond) {
 
 /// What does not answer is left out.
 void Routes::metrics(const Respond& respond) {
-    const auto broker = std::make_shared<BrokerFigures>();
-    const auto missing = std::make_shared<int>(3);
-    const auto ask = [&](std::string_view method, std::optional<std::string>& into) {
-        lane_.ask(method, [this, broker, missing, respond, &into](const Result<RawReply>& reply) {
+    const auto endpoints = lane_.brokers();
+    const auto brokers = std::make_shared<std::vector<BrokerFigures>>(endpoints.size());
+    const auto missing = std::make_shared<std::size_t>(3 * endpoints.size());
+    const auto ask = [&](std::size_t at, std::string_view method, std::optional<std::string>& into) {
+        lane_.ask_at(at, method, [this, brokers, at, missing, respond, &into](const Result<RawReply>& reply) {
             if (reply) into = reply->result;
+            if (reply || reply.error().by() == By::broker) (*brokers)[at].up = true;
             if (--*missing > 0) return;
-            respond({.type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_text(*broker, figures_)});
+            respond({.type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_text(*brokers, figures_)});
         });
     };
-    ask("rpc.stats", broker->stats);
-    ask("rpc.workers", broker->workers);
-    ask("rpc.services", broker->services);
+    for (std::size_t at = 0; at < endpoints.size(); ++at) {
+        auto& broker = (*brokers)[at];
+        broker.endpoint = endpoints[at];
+        ask(at, "rpc.stats", broker.stats);
+        ask(at, "rpc.workers", broker.workers);
+        ask(at, "rpc.services", broker.services);
+    }
 }
 
 }  // namespace rpcbroker::http

@@ -43,6 +43,8 @@ public:
 
 private:
     void call(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces);
+    void call_at(std::string_view broker, const std::string& method, const std::string& params,
+                 const CallOptions& options, const Respond& respond);
     void json_rpc(const Request& request, const Respond& respond);
     bool show_dashboard(const Request& request, const Respond& respond);
     void services(const Respond& respond);

@@ -47,11 +47,25 @@ TEST_CASE("dashboard: its state is what the broker tells, in one answer") {
     CHECK(talk.take().empty());
     answer_all(talk);
     const auto state = json::parse(body_of(talk.take()));
-    CHECK(state == json{{"services", {{{"name", "S"}}}},
-                        {"stats", {{"broker", "b"}}},
-                        {"workers", json::array()},
-                        {"calls", {1}},
-                        {"may_drain", false}});
+    CHECK(state == json::parse(R"({"brokers": [{"broker": "tcp://127.0.0.1:5555", "services": [{"name": "S"}],
+                                               "stats": {"broker": "b"}, "workers": [], "calls": [1]}],
+                                  "may_drain": false})"));
+}
+
+TEST_CASE("dashboard: of several brokers each tells its own") {
+    HttpTalk talk;
+    talk.calls.endpoints = {"tcp://a:1", "tcp://\"b\":1"};
+    talk.get("/dashboard/state");
+    REQUIRE(talk.calls.calls.size() == 8);
+    CHECK(talk.calls.calls[4].broker == 1);
+    answer_all(talk);
+    CHECK(talk.take().empty());
+    for (const auto* method : {"rpc.services", "rpc.stats", "rpc.workers", "rpc.calls"})
+        talk.calls.end(method, error_of(Code::deadline_exceeded, By::client));
+    const auto brokers = json::parse(body_of(talk.take()))["brokers"];
+    CHECK(brokers[0]["stats"]["broker"] == "b");
+    CHECK(brokers[1]["broker"] == "tcp://\"b\":1");
+    CHECK(brokers[1]["stats"]["error"]["code"] == "DEADLINE_EXCEEDED");
 }
 
 TEST_CASE("dashboard: what the broker does not tell is an error in its place") {
@@ -62,8 +76,8 @@ TEST_CASE("dashboard: what the broker does not tell is an error in its place") {
     talk.calls.end_with("rpc.workers", "[]");
     talk.calls.end("rpc.calls", Error{Code::permission_denied, "not for you", By::broker, Ran::no});
     const auto state = json::parse(body_of(talk.take()));
-    CHECK(state["calls"]["error"]["code"] == "PERMISSION_DENIED");
-    CHECK(state["workers"] == json::array());
+    CHECK(state["brokers"][0]["calls"]["error"]["code"] == "PERMISSION_DENIED");
+    CHECK(state["brokers"][0]["workers"] == json::array());
 }
 
 TEST_CASE("dashboard: who may drain is told so") {

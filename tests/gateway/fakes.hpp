@@ -22,17 +22,26 @@ public:
         CallOptions options;
         Done done;
         Item item{};  ///< of one that streams
+        std::size_t broker = 0;
     };
 
     CallId start(std::string method, std::string params, CallOptions options, Done done) override {
-        calls.push_back({next_, std::move(method), msgpack_to_json(params), std::move(options), std::move(done)});
+        calls.push_back(
+            {next_, std::move(method), msgpack_to_json(params), std::move(options), std::move(done), {}, 0});
         return next_++;
     }
     CallId open(std::string_view method, std::string_view params, const CallOptions& options, Item item,
                 Done done) override {
         calls.push_back(
-            {next_, std::string{method}, msgpack_to_json(params), options, std::move(done), std::move(item)});
+            {next_, std::string{method}, msgpack_to_json(params), options, std::move(done), std::move(item), 0});
         return next_++;
+    }
+    [[nodiscard]] std::span<const std::string> brokers() const override { return endpoints; }
+    CallId start_at(std::size_t broker, std::string_view method, std::string_view params, const CallOptions& options,
+                    Done done) override {
+        const auto id = start(std::string{method}, std::string{params}, options, std::move(done));
+        calls.back().broker = broker;
+        return id;
     }
     void cancel(CallId call) override {
         cancelled.push_back(call);
@@ -53,6 +62,7 @@ public:
         end(method, RawReply{json_to_msgpack(json).value(), {}});
     }
 
+    std::vector<std::string> endpoints{"tcp://127.0.0.1:5555"};
     std::deque<Call> calls;
     std::vector<CallId> cancelled;
 

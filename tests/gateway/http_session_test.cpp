@@ -187,6 +187,27 @@ TEST_CASE("a stream to a client of HTTP/1.0 ends with its connection") {
     CHECK(talk.link.finished);
 }
 
+TEST_CASE("the broker's own methods can be called at one of several") {
+    HttpTalk talk;
+    talk.calls.endpoints = {"tcp://a:1", "tcp://b:1"};
+    talk.filter = MethodFilter{{"rpc.drain", "S.*"}};
+    talk.post("/call/rpc.drain?broker=tcp%3A%2F%2Fb%3A1", R"(["w1"])");
+    REQUIRE(talk.calls.calls.size() == 1);
+    CHECK(talk.calls.calls[0].broker == 1);
+    CHECK(talk.calls.calls[0].params == R"(["w1"])");
+    talk.calls.end_with("rpc.drain", "null");
+    CHECK(status_of(talk.take()) == 200);
+    for (const auto* path : {"/call/rpc.drain?broker=tcp://c:1", "/call/S.M?broker=tcp://a:1"}) {
+        talk.post(path, "[]");
+        CHECK(status_of(talk.take()) == 400);
+    }
+    talk.post("/call/rpc.drain?broker=tcp://a:1", "{}");
+    CHECK(status_of(talk.take()) == 400);
+    talk.post("/call/rpc.stats?broker=tcp://a:1", "[]");
+    CHECK(status_of(talk.take()) == 403);
+    CHECK(talk.calls.calls.empty());
+}
+
 TEST_CASE("whether a broker answers") {
     HttpTalk talk;
     talk.get("/readyz");

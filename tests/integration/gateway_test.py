@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.parse
 
 from rpckit import BIN, PATIENCE, ROOT, RpcTest, clean_environment, in_flight, main, wait_until
 
@@ -102,16 +103,41 @@ class Gateway(RpcTest):
         self.ask(gateway, "POST", "/call/EchoUtil.Fail", ["ABORTED", "x"])
         status, text = self.ask(gateway, "GET", "/metrics")
         self.assertEqual(status, 200)
-        for line in ("rpc_gateway_broker_up 1", 'rpc_gateway_call_seconds_count{method="EchoUtil.CountString"} 1',
-                     'rpcbroker_method_calls_total{method="EchoUtil.CountString"} 1', 'rpcbroker_service_workers{service="EchoUtil"} 1',
-                     'rpcbroker_method_call_seconds_count{method="EchoUtil.Fail"} 1',
-                     'rpc_gateway_call_errors_total{method="EchoUtil.Fail"} 1', "rpcbroker_calls_accepted_total 2"):
+        at = gateway.broker.frontend
+        for line in (f'rpc_gateway_broker_up{{broker="{at}"}} 1', 'rpc_gateway_call_seconds_count{method="EchoUtil.CountString"} 1',
+                     f'rpcbroker_method_calls_total{{broker="{at}",method="EchoUtil.CountString"}} 1',
+                     f'rpcbroker_service_workers{{broker="{at}",service="EchoUtil"}} 1',
+                     f'rpcbroker_method_call_seconds_count{{broker="{at}",method="EchoUtil.Fail"}} 1',
+                     'rpc_gateway_call_errors_total{method="EchoUtil.Fail"} 1', f'rpcbroker_calls_accepted_total{{broker="{at}"}} 2'):
             self.assertIn(line, text.splitlines())
+        self.check_by_promtool(text)
+
+    def check_by_promtool(self, text):
         promtool = shutil.which("promtool") or ROOT / "build/promtool/usr/bin/promtool"
         if not pathlib.Path(promtool).exists():
             self.skipTest("promtool is not there: scripts/test.sh fetches it")
         check = subprocess.run([promtool, "check", "metrics"], input=text.encode(), capture_output=True, timeout=PATIENCE)
         self.assertEqual((check.returncode, check.stdout + check.stderr), (0, b""))
+
+    def test_each_broker_has_its_own_metrics_and_drains_its_own_workers(self):
+        brokers = [self.broker(), self.broker()]
+        self.worker(brokers[0], "--name", "first")
+        self.worker(brokers[1], "--name", "second")
+        gateway = self.gateway("--allow", "rpc.drain", brokers=[*brokers, brokers[0]])
+        state = json.loads(self.ask(gateway, "GET", "/dashboard/state")[1])
+        self.assertEqual([(each["broker"], [worker["name"] for worker in each["workers"]]) for each in state["brokers"]],
+                         [(brokers[0].frontend, ["first"]), (brokers[1].frontend, ["second"])])
+        metrics = self.ask(gateway, "GET", "/metrics")[1]
+        drained = state["brokers"][1]["workers"][0]["id"]
+        at = urllib.parse.quote(brokers[1].frontend, safe="")
+        self.assertEqual(self.ask(gateway, "POST", f"/call/rpc.drain?broker={at}", [drained]), (200, "null\n"))
+        wait_until(lambda: not self.client(brokers[1]).result("rpc.workers"), "the second broker's worker leaves")
+        self.assertEqual(len(self.client(brokers[0]).result("rpc.workers")), 1)
+        brokers[1].kill()
+        text = self.ask(gateway, "GET", "/metrics")[1]
+        self.assertIn(f'rpc_gateway_broker_up{{broker="{brokers[0].frontend}"}} 1', text.splitlines())
+        self.assertIn(f'rpc_gateway_broker_up{{broker="{brokers[1].frontend}"}} 0', text.splitlines())
+        self.check_by_promtool(metrics)
 
     def test_streams_in_lines_and_as_events(self):
         gateway = self.served()
