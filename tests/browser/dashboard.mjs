@@ -2,15 +2,11 @@
 //
 // Says on standard output when it wants something done ("kill", "token"), and goes on with the next line of its input. The last line
 // is JSON: what it saw. A wait that takes too long ends it with an error.
-import { mkdtempSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
-import { chromium } from "playwright-core";
+import { open } from "./chromium.mjs";
 
 const [, , url, screenshots] = process.argv;
-const executablePath = process.env.RPC_CHROMIUM ?? "/usr/bin/chromium";
-const patience = 60_000;
 const input = createInterface({ input: process.stdin });
 
 async function done(what) {
@@ -18,23 +14,12 @@ async function done(what) {
   await once(input, "line");
 }
 
-const context = await chromium.launchPersistentContext(mkdtempSync(`${tmpdir()}/dashboard-`), {
-  executablePath, headless: true, viewport: { width: 1280, height: 900 },
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
-const page = context.pages()[0] ?? await context.newPage();
-page.setDefaultTimeout(patience);
-const seen = { outside: [], problems: [] };
-page.on("request", (request) => { if (!/^(data:|blob:)/.test(request.url()) && new URL(request.url()).origin !== new URL(url).origin) seen.outside.push(request.url()); });
-page.on("pageerror", (problem) => seen.problems.push(String(problem)));
-page.on("console", (message) => { if (message.type() === "error" && !/status of [45]\d\d|ERR_CONNECTION_REFUSED/.test(message.text())) seen.problems.push(message.text()); });
+const { context, page, seen } = await open(url);
 
 const rows = (id) => page.locator(`#${id} tbody tr`);
 const rowsAre = (id, count) => page.waitForFunction(([id, count]) => document.querySelectorAll(`#${id} tbody tr`).length === count, [id, count]);
 const points = () => page.locator("#rate-chart polyline").first().getAttribute("points");
 
-await page.goto(url);
 if (await page.locator("#token-form").isVisible().catch(() => false) || process.env.RPC_TOKEN) {
   await page.locator("#token-form").waitFor({ state: "visible" });
   await page.locator("#token").fill(process.env.RPC_TOKEN);

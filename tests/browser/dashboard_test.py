@@ -12,27 +12,33 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 class Dashboard(RpcTest):
+    def gateway(self, brokers, *flags):
+        endpoints = [argument for broker in brokers for argument in ("--broker", broker.frontend)]
+        gateway = Program("rpc-gateway", "--listen", "127.0.0.1:0", *endpoints, *flags)
+        self.addCleanup(gateway.end)
+        gateway.url = "http://" + gateway.ready()["http"] + "/"
+        return gateway
+
     def look(self, *flags, **environment):
         """What the browser saw."""
         broker = self.broker()
         workers = [self.worker(broker) for _ in range(3)]
-        gateway = Program("rpc-gateway", "--listen", "127.0.0.1:0", "--broker", broker.frontend, *flags)
-        self.addCleanup(gateway.end)
-        url = "http://" + gateway.ready()["http"] + "/"
+        gateway = self.gateway([broker], *flags)
+        return self.browse("dashboard.mjs", gateway, {"kill": workers[0].kill, "stop": gateway.kill}, **environment)
+
+    def browse(self, script, gateway, deeds, **environment):
+        """Runs the script, and does what it wants done."""
         shots = os.environ.get("RPC_SCREENSHOTS", "")
-        with subprocess.Popen(["node", "dashboard.mjs", url, *([shots] if shots else [])], cwd=os.environ["RPC_BROWSER"], text=True,
+        with subprocess.Popen(["node", script, gateway.url, *([shots] if shots else [])], cwd=os.environ["RPC_BROWSER"], text=True,
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               env=os.environ | environment) as browser:
             self.addCleanup(browser.kill)
             last = ""
             for line in browser.stdout:
                 last = line
-                if line == "kill\n":
-                    workers[0].kill()
-                elif line == "stop\n":
-                    gateway.kill()
-                else:
+                if line.strip() not in deeds:
                     break
+                deeds[line.strip()]()
                 browser.stdin.write("done\n")
                 browser.stdin.flush()
             self.assertTrue(last.startswith("{"), browser.stderr.read())
@@ -60,6 +66,24 @@ class Dashboard(RpcTest):
         seen = self.look()
         self.check(seen)
         self.assertEqual(seen["drain_buttons"], 0)
+
+    def test_two_brokers_are_shown_together(self):
+        brokers = [self.broker(), self.broker()]
+        for broker in brokers:
+            self.worker(broker)
+        gateway = self.gateway(brokers, "--allow", "EchoUtil.*", "--allow", "rpc.drain")
+        seen = self.browse("brokers.mjs", gateway, {"kill": brokers[1].kill})
+        first, second = (broker.frontend for broker in brokers)
+        self.assertEqual((seen["outside"], seen["problems"], seen["overflow"]), ([], [], 0))
+        self.assertEqual(len(seen["services"]), 1)
+        self.assertTrue(seen["services"][0].startswith("EchoUtil: 1 + 1 workers"), seen["services"])
+        self.assertEqual(seen["brokers"], [first, second])
+        self.assertIn(first, seen["header"])
+        self.assertIn(second, seen["header"])
+        self.assertEqual(seen["state"], "live")
+        self.assertEqual(seen["after_drain"], [first])
+        self.assertIn(f"{second} does not answer", seen["down"])
+        self.assertEqual(seen["after_kill"], [first])
 
     def test_who_has_the_token_and_may_drain(self):
         with tempfile.TemporaryDirectory() as folder:
