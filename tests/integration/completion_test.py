@@ -46,7 +46,7 @@ class Flags(CompletionTest):
             with self.subTest(program=program):
                 flags = re.findall(r"^ +(?:-h,)?(--[a-z-]+)(?: |$)", help_of(program), re.MULTILINE)
                 self.assertGreater(len(flags), 4)
-                self.assertEqual(self.complete(program, "--"), sorted(flags))
+                self.assertEqual(self.complete(program, "--"), sorted(set(flags)))  # examples name some again
 
     def test_a_flag_by_its_beginning(self):
         self.assertEqual(self.complete("rpc-call", "--meta a=b --na"), ["--names"])
