@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds longest_rest{250};
 /// Small frames take up to 32 times their bytes in libzmq, and those of a kilobyte still half as much again. Growth of the process
 /// that the bytes do not explain is suspicious, and so is a stream of frames that all say that more will come; a message may
 /// look like that inside, and others may make the process grow, but hardly both at once.
-constexpr std::size_t unexplained = std::size_t{12} << 20;
+constexpr std::size_t unexplained = std::size_t{6} << 20;
 constexpr std::size_t least_suspicious = std::size_t{64} << 10;  ///< who is silent is not looked at closely
 constexpr std::size_t least_frames = 24;
 constexpr std::size_t looked_at = std::size_t{256} << 10;  ///< bytes that libzmq has not taken yet

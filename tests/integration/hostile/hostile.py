@@ -62,6 +62,9 @@ class Most:
         return self.bytes - self.before
 
 
+FEWEST = 20  # calls of a polite client
+
+
 class Polite:
     """Calls one at a time from a process of its own, from entering this to leaving it."""
 
@@ -120,7 +123,7 @@ def noise(size, seed):
 def be_polite(endpoint):
     peer, times, failures = Peer(endpoint), [], 0
     print(peer.result("EchoUtil.CountString", "this is test"), flush=True)
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    while len(times) < FEWEST or not select.select([sys.stdin], [], [], 0)[0]:  # some attacks are over in 20 ms
         begin = time.monotonic()
         try:
             failures += peer.result("EchoUtil.CountString", "this is test", within=30) != 3
