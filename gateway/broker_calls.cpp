@@ -66,14 +66,19 @@ CallId BrokerCalls::start_at(std::size_t broker, std::string_view method, std::s
 }
 
 void BrokerCalls::send() {
-    auto unsent = std::exchange(unsent_, {});
-    std::erase_if(unsent, [this](const Unsent& each) { return !calls_.contains(each.call); });  // cancelled meanwhile
+    const auto unsent = std::exchange(unsent_, {});
     std::vector<RawCall> together;
+    std::vector<Call*> calls;
     together.reserve(unsent.size());
-    for (const auto& each : unsent)
-        together.push_back({calls_[each.call].method, each.params, each.options, ended(each.call)});
+    calls.reserve(unsent.size());
+    for (const auto& each : unsent) {
+        const auto found = calls_.find(each.call);
+        if (found == calls_.end()) continue;  // cancelled meanwhile
+        together.push_back({found->second.method, each.params, each.options, ended(each.call)});
+        calls.push_back(&found->second);
+    }
     auto futures = client_.async_raw(together);
-    for (std::size_t i = 0; i < unsent.size(); ++i) calls_[unsent[i].call].future = std::move(futures[i]);
+    for (std::size_t i = 0; i < calls.size(); ++i) calls[i]->future = std::move(futures[i]);
 }
 
 RawFuture::Callback BrokerCalls::ended(CallId call) const {

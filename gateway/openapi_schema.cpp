@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "gateway/type_cursor.hpp"
+
 namespace rpcbroker::openapi {
 
 namespace {
@@ -42,13 +44,13 @@ json nullable(json schema) {
 /// Reads a type from the left.
 class TypeText {
 public:
-    TypeText(std::string_view text, Direction direction) : left_(text), direction_(direction) {}
+    TypeText(std::string_view text, Direction direction) : in_(text), direction_(direction) {}
 
     json type(int nesting_left) {
         if (nesting_left == 0) return json::object();
-        if (take('{')) return fields(nesting_left);
-        const auto name = word();
-        if (!take('<')) return named_schema(name, direction_);
+        if (in_.take('{')) return fields(nesting_left);
+        const auto name = in_.word();
+        if (!in_.take('<')) return named_schema(name, direction_);
         auto parts = arguments(nesting_left);
         if (name == "optional" && parts.size() == 1) return nullable(std::move(parts[0]));
         if (name == "list" && parts.size() == 1) return {{"type", "array"}, {"items", std::move(parts[0])}};
@@ -57,50 +59,29 @@ public:
         if (name == "tuple") return list_of(parts);
         return json::object();
     }
-    /// Whether all of it was read.
-    [[nodiscard]] bool at_end() {
-        skip_spaces();
-        return left_.empty();
-    }
+    [[nodiscard]] bool at_end() { return in_.at_end(); }
 
 private:
     json arguments(int nesting_left) {
         json parts = json::array();
         do parts.push_back(type(nesting_left - 1));
-        while (take(','));
-        take('>');
+        while (in_.take(','));
+        in_.take('>');
         return parts;
     }
 
     json fields(int nesting_left) {
         json properties = json::object();
-        while (!take('}') && !left_.empty()) {
-            const std::string name{word()};
-            if (name.empty() || !take(':')) return json::object();
+        while (!in_.take('}') && !in_.at_end()) {
+            const std::string name{in_.word()};
+            if (name.empty() || !in_.take(':')) return json::object();
             properties[name] = type(nesting_left - 1);
-            take(',');
+            in_.take(',');
         }
         return {{"type", "object"}, {"properties", std::move(properties)}};
     }
 
-    std::string_view word() {
-        skip_spaces();
-        const auto size = std::min(left_.find_first_of("<>{},: "), left_.size());
-        const auto name = left_.substr(0, size);
-        left_.remove_prefix(size);
-        return name;
-    }
-    void skip_spaces() {
-        while (left_.starts_with(' ')) left_.remove_prefix(1);
-    }
-    bool take(char wanted) {
-        skip_spaces();
-        if (!left_.starts_with(wanted)) return false;
-        left_.remove_prefix(1);
-        return true;
-    }
-
-    std::string_view left_;
+    TypeCursor in_;
     Direction direction_;
 };
 

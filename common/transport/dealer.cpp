@@ -82,10 +82,10 @@ void Dealer::State::take(const Monitor::Event& said) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         is_connected = true;
         connected_at = Clock::now();
-        untold = {What::connected, {}, KeyTrouble::none};
+        untold = {.what = What::connected};
         break;
     case ZMQ_EVENT_DISCONNECTED:  // also said after a handshake that failed
-        if (std::exchange(is_connected, false)) untold = {What::closed, {}, KeyTrouble::none};
+        if (std::exchange(is_connected, false)) untold = {.what = What::closed};
         break;
     default:
         // After a violation of its protocol libzmq does not try again.

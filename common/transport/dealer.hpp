@@ -37,7 +37,7 @@ struct DealerOptions {
 struct ConnectionEvent {
     enum class What : std::uint8_t { connected, closed, refused };
     What what = What::connected;
-    std::string detail;
+    std::string detail{};
     KeyTrouble keys = KeyTrouble::none;  ///< where it was refused
 };
 

@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "gateway/type_cursor.hpp"
+
 namespace rpcbroker::gob {
 
 namespace {
@@ -177,14 +179,13 @@ void settle(Shape& shape) {
 /// Parses a declared type.
 class TypeText {
 public:
-    explicit TypeText(std::string_view text) : left_(text) {}
+    explicit TypeText(std::string_view text) : in_(text) {}
 
     Shape type(int nesting_left) {
-        skip_spaces();
         if (nesting_left == 0) return {};
-        if (take('{')) return fields(nesting_left);
-        const auto name = word();
-        auto parts = take('<') ? arguments(nesting_left) : std::vector<Shape>{};
+        if (in_.take('{')) return fields(nesting_left);
+        const auto name = in_.word();
+        auto parts = in_.take('<') ? arguments(nesting_left) : std::vector<Shape>{};
         if (name == "optional" && parts.size() == 1) return std::move(parts[0]);
         if (name == "list") return {ShapeKind::slice, {parts.size() == 1 ? std::move(parts[0]) : Shape{}}};
         if (name == "map" && parts.size() == 2) return {ShapeKind::map, std::move(parts)};
@@ -212,41 +213,24 @@ private:
     std::vector<Shape> arguments(int nesting_left) {
         std::vector<Shape> parts;
         do parts.push_back(type(nesting_left - 1));
-        while (take(','));
-        take('>');
+        while (in_.take(','));
+        in_.take('>');
         return parts;
     }
 
     Shape fields(int nesting_left) {
         Shape shape{ShapeKind::structure};
-        while (!take('}') && !left_.empty()) {
-            skip_spaces();
-            const auto name = word();
-            if (!is_identifier(name) || !take(':')) return {};
+        while (!in_.take('}') && !in_.at_end()) {
+            const auto name = in_.word();
+            if (!is_identifier(name) || !in_.take(':')) return {};
             shape.names.emplace_back(name);
             shape.parts.push_back(type(nesting_left - 1));
-            take(',');
+            in_.take(',');
         }
         return shape.names.empty() ? Shape{ShapeKind::nothing} : shape;
     }
 
-    std::string_view word() {
-        const auto size = std::min(left_.find_first_of("<>{},: "), left_.size());
-        const auto name = left_.substr(0, size);
-        left_.remove_prefix(size);
-        return name;
-    }
-    void skip_spaces() {
-        while (left_.starts_with(' ')) left_.remove_prefix(1);
-    }
-    bool take(char wanted) {
-        skip_spaces();
-        if (!left_.starts_with(wanted)) return false;
-        left_.remove_prefix(1);
-        return true;
-    }
-
-    std::string_view left_;
+    TypeCursor in_;
 };
 
 }  // namespace

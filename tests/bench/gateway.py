@@ -27,6 +27,7 @@ sys.path.insert(0, str(HERE / "compare"))
 import machine  # noqa: E402 (of tests/bench/compare)
 import measure  # noqa: E402
 from contenders import ANY_PORT, BIN, ROOT  # noqa: E402
+from document import add_options, write_data  # noqa: E402
 from gateway_report import CONTENDERS, ROWS, generated, written_into  # noqa: E402
 from processes import Failure, Processes  # noqa: E402
 
@@ -48,10 +49,7 @@ def parse():
     parser.add_argument("--rows", nargs="+", choices=[row.key for row in ROWS], metavar="ROW")
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), metavar="NAME",
                         help="of " + ", ".join(CONTENDERS) + "; all if missing")
-    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="where the raw data is written, or read")
-    parser.add_argument("--remark", help="a sentence on this run for the document, such as what else went on")
-    parser.add_argument("--no-document", action="store_true", help="print the tables only; write nothing")
-    parser.add_argument("--document-only", action="store_true", help="measure nothing: write the document from --data")
+    add_options(parser, DATA)
     args = parser.parse_args()
     args.bin = args.bin.resolve()  # they are started elsewhere
     args.netrpc = args.netrpc.resolve() if args.netrpc else args.bin / "compare-netrpc"
@@ -215,12 +213,6 @@ def run(args):
     return {"run": about, "records": records}
 
 
-def write(document, path):
-    """One line a record, so that differences can be read."""
-    records = ",\n".join(json.dumps(each) for each in document["records"])
-    path.write_text(f'{{"run": {json.dumps(document["run"], indent=1)},\n"records": [\n{records}\n]}}\n')
-
-
 def main():
     args = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -231,7 +223,7 @@ def main():
     if args.no_document:
         return print(generated(document))
     if not args.document_only:
-        write(document, args.data)
+        write_data(document, args.data)
     DOCUMENT.write_text(written_into(DOCUMENT.read_text(), document))
     return print(f"written: {args.data}, {DOCUMENT}")
 

@@ -3,7 +3,8 @@
 import dataclasses
 import statistics
 
-from report import MANY_ROUNDS, MUCH_STOLEN, head, number, row, spread, times
+from document import calm_rounds, on_machine, put_between
+from report import head, number, row, spread, times
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
@@ -34,21 +35,12 @@ BESIDE = ("go", "grpc", "broker")
 
 
 class Data:
-    """The records by row and contender, and round. Where enough are left, those during which the hypervisor took much of
-    the machine are left out."""
+    """The records of a run, by row and contender, and calm round."""
 
     def __init__(self, document):
         self.run = document["run"]
         self.records = document["records"]
-        self._by = {}
-        for record in self.records:
-            self._by.setdefault((record["row"], record["contender"]), {})[record["round"]] = record
-        self.left_out = 0
-        for key, rounds in self._by.items():
-            calm = {at: record for at, record in rounds.items() if record["stolen"] <= MUCH_STOLEN}
-            if len(calm) >= MANY_ROUNDS:
-                self.left_out += len(rounds) - len(calm)
-                self._by[key] = calm
+        self._by, self.left_out = calm_rounds(self.records, "row")
         self.rows = [each for each in ROWS if any(key[0] == each.key for key in self._by)]
         self.names = [name for name in CONTENDERS if any(key[1] == name for key in self._by)]
 
@@ -108,14 +100,7 @@ def circumstances(data):
     stolen, busy = ([record[field] for record in data.records] for field in ("stolen", "busy"))
     lines = [f"Run of {run['date']}, commit `{run['commit']}`: {run['rounds']} rounds, {run['seconds']:g} s each. Medians over the "
              "rounds (least – most); ratios are taken within each round.", ""]
-    if run.get("remark"):
-        lines += [f"**{run['remark']}**", ""]
-    lines += [f"Machine: {run['machine']}. While it was measured, other processes and the hypervisor took "
-              f"{statistics.median(busy):.0%} of it (median; at most {max(busy):.0%}); the hypervisor alone "
-              f"{statistics.median(stolen):.1%} (at most {max(stolen):.0%}; {data.left_out} measurements above "
-              f"{MUCH_STOLEN:.0%} are left out).", "",
-              "Versions: " + ", ".join(f"{name} {version}" for name, version in run["versions"].items()) + ".", ""]
-    return lines
+    return lines + on_machine(run, stolen, busy, data.left_out)
 
 
 def generated(document):
@@ -126,9 +111,4 @@ def generated(document):
 
 
 def written_into(text, document):
-    """The text with other words between its markers."""
-    before, _, rest = text.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f"the document lacks the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{generated(document)}\n{END}{after}"
+    return put_between(text, BEGIN, END, generated(document))

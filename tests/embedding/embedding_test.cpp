@@ -10,27 +10,13 @@
 #include <rpcbroker/context.hpp>
 #include <rpcbroker/worker.hpp>
 
+#include "tests/support/running.hpp"
+
 using namespace rpcbroker;
+using rpcbroker::test::Running;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Runs whatever has run() and stop() on a thread of its own.
-template <class T>
-class Running {
-public:
-    explicit Running(T& served) : served_(served), thread_([&served] { served.run(); }) {}
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
-    ~Running() {
-        served_.stop();
-        thread_.join();
-    }
-
-private:
-    T& served_;
-    std::thread thread_;
-};
 
 struct World {
     World(const std::string& frontend, const std::string& backend)

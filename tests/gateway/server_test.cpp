@@ -17,6 +17,7 @@
 #include <rpcbroker/broker.hpp>
 #include <rpcbroker/worker.hpp>
 
+#include "tests/support/running.hpp"
 #include "worker/echo_util.hpp"
 
 namespace rpcbroker::test {
@@ -26,23 +27,6 @@ using namespace std::chrono_literals;
 using boost::asio::ip::tcp;
 
 constexpr int threads = 6;
-
-/// Runs whatever has run() and stop() on a thread of its own.
-template <class T>
-class Running {
-public:
-    explicit Running(T& served) : served_(served), thread_([&served] { served.run(); }) {}
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
-    ~Running() {
-        served_.stop();
-        thread_.join();
-    }
-
-private:
-    T& served_;
-    std::thread thread_;
-};
 
 struct World {
     World()

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.parse
 
-from rpckit import BIN, PATIENCE, ROOT, RpcTest, clean_environment, in_flight, main, wait_until
+from rpckit import BIN, PATIENCE, ROOT, RpcTest, clean_environment, in_flight, main, read_to_end, wait_until
 
 TOKEN = "a token of sixteen characters".replace(" ", "-")
 
@@ -52,15 +52,6 @@ class Gateway(RpcTest):
         sock.sendall(first)
         return sock
 
-    def read_to_end(self, sock):
-        data = b""
-        try:
-            while some := sock.recv(65536):
-                data += some
-        except ConnectionResetError:
-            pass
-        return data
-
     def test_a_call_by_its_path(self):
         gateway = self.served()
         self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["this is test"]), (200, "3\n"))
@@ -85,7 +76,7 @@ class Gateway(RpcTest):
         body = b'["this is test"]'
         request = b"POST /call/EchoUtil.CountString HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         sock = self.stranger(gateway, 999 * request + request.replace(b"Host", b"Connection: close\r\nHost"))
-        self.assertEqual(self.read_to_end(sock).count(b"\r\n\r\n3\n"), 1000)
+        self.assertEqual(read_to_end(sock).count(b"\r\n\r\n3\n"), 1000)
 
     def test_services_health_and_readiness(self):
         gateway = self.served()
@@ -211,15 +202,15 @@ class Gateway(RpcTest):
         self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["s"])[0], 401)
         self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["s"], Authorization="Bearer " + TOKEN)[0], 200)
         self.assertEqual(self.ask(gateway, "GET", "/healthz")[0], 200)
-        answer = self.read_to_end(self.stranger(gateway, b"CONNECT /_goRPC_ HTTP/1.0\n\n"))
+        answer = read_to_end(self.stranger(gateway, b"CONNECT /_goRPC_ HTTP/1.0\n\n"))
         self.assertEqual(answer, b"HTTP/1.0 401 Unauthorized\r\n\r\n")
-        self.assertEqual(self.read_to_end(self.stranger(gateway, b'{"method":"EchoUtil.Upper","params":["x"],"id":1}')), b"")
+        self.assertEqual(read_to_end(self.stranger(gateway, b'{"method":"EchoUtil.Upper","params":["x"],"id":1}')), b"")
 
     def test_slow_and_silent_clients_are_cut(self):
         gateway = self.served("--first-byte-timeout", "200ms", "--message-timeout", "200ms", "--idle-timeout", "200ms")
         for first in (b"", b"P", b"POST /rpc HTTP/1.1\r\n", b"POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[",
                       b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"):
-            self.read_to_end(self.stranger(gateway, first))
+            read_to_end(self.stranger(gateway, first))
         self.assertEqual(self.ask(gateway, "GET", "/healthz")[0], 200)
 
     def test_a_client_that_takes_nothing_is_cut(self):
@@ -239,7 +230,7 @@ class Gateway(RpcTest):
         kept = [self.stranger(gateway, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(2)]
         for sock in kept:
             self.assertTrue(sock.recv(1000))
-        self.assertEqual(self.read_to_end(self.stranger(gateway)), b"")
+        self.assertEqual(read_to_end(self.stranger(gateway)), b"")
         kept[0].close()
         wait_until(lambda: self.is_served(gateway), "there is room again")
 

@@ -11,7 +11,7 @@ import subprocess
 import time
 import warnings
 
-from rpckit import BIN, PATIENCE, RpcTest, clean_environment, main, wait_until
+from rpckit import BIN, PATIENCE, RpcTest, clean_environment, main, read_to_end, wait_until
 from tlskit import Certificates, run
 
 TOKEN = "a-token-of-sixteen-characters"
@@ -50,15 +50,6 @@ class Tls(RpcTest):
         sock = (context or self.trusting).wrap_socket(self.plain(gateway), server_hostname="localhost")
         self.addCleanup(sock.close)
         return sock
-
-    def read_to_end(self, sock):
-        data = b""
-        try:
-            while some := sock.recv(65536):
-                data += some
-        except ConnectionResetError:
-            pass
-        return data
 
     def ask(self, gateway, method, path, body=None, **fields):
         connection = http.client.HTTPSConnection("localhost", gateway.address[1], timeout=PATIENCE, context=self.trusting)
@@ -105,14 +96,14 @@ class Tls(RpcTest):
         request = post(b"/call/EchoUtil.CountString", b'["this is test"]')
         last = post(b"/call/EchoUtil.CountString", b'["this is test"]', b"Connection: close\r\n")
         sock.sendall(999 * request + last)
-        self.assertEqual(self.read_to_end(sock).count(b"\r\n\r\n3\n"), 1000)
+        self.assertEqual(read_to_end(sock).count(b"\r\n\r\n3\n"), 1000)
 
     def test_large_bodies_both_ways_to_a_slow_reader(self):
         sock = self.connect(self.gateway())
         text = json.dumps(["".join(chr(33 + i % 90) for i in range(5_000_000)).replace('"', "q").replace("\\", "p")]).encode()
         sock.sendall(post(b"/call/EchoUtil.Echo", text, b"Connection: close\r\n"))
         time.sleep(0.3)
-        head, _, body = self.read_to_end(sock).partition(b"\r\n\r\n")
+        head, _, body = read_to_end(sock).partition(b"\r\n\r\n")
         self.assertIn(b"200 OK", head)
         self.assertEqual(json.loads(body), json.loads(text)[0])
 
@@ -144,10 +135,10 @@ class Tls(RpcTest):
     def test_who_speaks_no_tls_is_told_so(self):
         gateway = self.gateway()
         for first in (HEALTH, b"CONNECT /_goRPC_ HTTP/1.0\n\n", b"OPTIONS * HTTP/1.1\r\n\r\n"):
-            answer = self.read_to_end(self.plain(gateway, first))
+            answer = read_to_end(self.plain(gateway, first))
             self.assertTrue(answer.startswith(b"HTTP/1.1 400 This port speaks TLS\r\n"), answer)
         for first in (b'{"method":"EchoUtil.Upper","params":["x"],"id":1}', b"\x00\x01", b"\xff", b"\x80\x2e\x01\x00\x02"):
-            self.assertEqual(self.read_to_end(self.plain(gateway, first)), b"")
+            self.assertEqual(read_to_end(self.plain(gateway, first)), b"")
         self.assertEqual(self.failures(gateway), {"plain": 7})
         self.assert_serves(gateway)
 
@@ -164,7 +155,7 @@ class Tls(RpcTest):
         with self.assertRaises(ssl.SSLError):  # it tells the gateway that it does not trust the certificate
             self.connect(gateway, ssl.create_default_context())
         for first in (b"\x16\x03\x01\x00\x05nonse", b"\x16\x03\x01\xff\xff" + 70000 * b"x", b"\x16garbage" * 100):
-            self.read_to_end(self.plain(gateway, first))
+            read_to_end(self.plain(gateway, first))
         self.plain(gateway, b"\x16\x03\x01\x02\x00\x01").close()  # hangs up in the middle of it
         wait_until(lambda: self.failures(gateway) == {"broken": 6}, "all are counted")
         self.plain(gateway).close()  # said nothing: nothing failed
@@ -177,15 +168,15 @@ class Tls(RpcTest):
         with socket.socket(fileno=raw) as sock:
             sock.settimeout(PATIENCE)
             sock.sendall(b"\x17\x03\x03\x00\x20" + 32 * b"x")
-            self.read_to_end(sock)
+            read_to_end(sock)
         self.assertEqual(self.failures(gateway), {"broken": 1})
 
     def test_slow_handshakes_are_cut(self):
         gateway = self.gateway("--first-byte-timeout", "1500ms")
         for first in (b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"):
-            self.read_to_end(self.plain(gateway, first))
+            read_to_end(self.plain(gateway, first))
         self.assertEqual(self.failures(gateway), {"slow": 3})
-        self.assertEqual(self.read_to_end(self.connect(gateway)), b"")  # a handshake, and then nothing
+        self.assertEqual(read_to_end(self.connect(gateway)), b"")  # a handshake, and then nothing
         self.assertEqual(self.failures(gateway), {"slow": 3})
 
     def test_a_client_that_takes_nothing_is_cut(self):
@@ -214,7 +205,7 @@ class Tls(RpcTest):
         self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["s"], Authorization="Bearer " + TOKEN)[0], 200)
         sock = self.connect(gateway)
         sock.sendall(b"CONNECT /_goRPC_ HTTP/1.0\n\n")
-        self.assertEqual(self.read_to_end(sock), b"HTTP/1.0 401 Unauthorized\r\n\r\n")
+        self.assertEqual(read_to_end(sock), b"HTTP/1.0 401 Unauthorized\r\n\r\n")
 
     def shown(self, gateway):
         return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(gateway.address))

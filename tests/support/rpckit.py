@@ -314,6 +314,17 @@ class RpcTest(unittest.TestCase):
         self.assertLessEqual(seconds, limit * SLOWER, what)
 
 
+def read_to_end(sock):
+    """All until the other side closes, in order or by reset."""
+    data = b""
+    try:
+        while some := sock.recv(65536):
+            data += some
+    except ConnectionResetError:
+        pass
+    return data
+
+
 def in_flight(client):
     """How many calls the broker has at workers."""
     return sum(worker["in_flight"] for worker in client.result("rpc.workers"))

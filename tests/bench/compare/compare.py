@@ -24,6 +24,7 @@ import measure  # noqa: E402
 import plots  # noqa: E402
 import report  # noqa: E402
 from contenders import CONTENDERS, ROOT  # noqa: E402
+from document import add_options, write_data  # noqa: E402
 from processes import Failure  # noqa: E402
 from shapes import SHAPES  # noqa: E402
 
@@ -44,10 +45,7 @@ def parse():
                         help="of " + ", ".join(shape.key for shape in SHAPES) + "; all if missing")
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), metavar="NAME",
                         help="of " + ", ".join(CONTENDERS) + "; all if missing")
-    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="where the raw data is written, or read")
-    parser.add_argument("--remark", help="a sentence on this run for the document, such as what else went on")
-    parser.add_argument("--no-document", action="store_true", help="print the tables only; write nothing")
-    parser.add_argument("--document-only", action="store_true", help="measure nothing: write the document from --data")
+    add_options(parser, DATA)
     return parser.parse_args()
 
 
@@ -66,13 +64,6 @@ def run(args):
     return {"run": about, "records": measure.rounds(args, args.contenders or list(CONTENDERS), shapes, tell)}
 
 
-def write(document, path):
-    """One line a record, so that differences can be read."""
-    records = ",\n".join(json.dumps(record) for record in document["records"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{{"run": {json.dumps(document["run"], indent=1)},\n"records": [\n{records}\n]}}\n')
-
-
 def main():
     args = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -86,7 +77,7 @@ def main():
     if args.no_document:
         return print(report.generated(document))
     if not args.document_only:
-        write(document, args.data)
+        write_data(document, args.data)
     DOCUMENT.write_text(report.written_into(DOCUMENT.read_text(), document))
     plots.draw(PLOTS, document)
     return print(f"written: {args.data}, {DOCUMENT}, {PLOTS}/*.svg")

@@ -3,34 +3,23 @@
 import statistics
 
 from contenders import NAMES
+from document import calm_rounds, on_machine, put_between
 from shapes import FIGURES, SHAPES
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
-MUCH_STOLEN = 0.08
-MANY_ROUNDS = 3
 OURS = "rpcbroker"
 SHOWN = ("pipelined", "latency", "clients32", "echo64k", "cpu")  # plots in the document; the others are beside it
 
 
 class Data:
-    """The records of a run, by shape and contender, and round. Where enough are left, those during which the hypervisor
-    took much of the machine are left out."""
+    """The records of a run, by shape and contender, and calm round."""
 
     def __init__(self, document):
         self.run = document["run"]
         self.names = [name for name in NAMES if any(record["contender"] == name for record in document["records"])]
-        self._records = {}
-        for record in document["records"]:
-            key = record["shape"], record["contender"]
-            self._records.setdefault(key, {})[record["round"]] = record
+        self._records, self.left_out = calm_rounds(document["records"], "shape")
         self.figures = [figure for figure in FIGURES if any(key[0] == figure.shape for key in self._records)]
         self.shapes = [shape for shape in SHAPES if any(key[0] == shape.key for key in self._records)]
-        self.left_out = 0
-        for key, rounds in self._records.items():
-            calm = {number: record for number, record in rounds.items() if record["stolen"] <= MUCH_STOLEN}
-            if len(calm) >= MANY_ROUNDS:
-                self.left_out += len(rounds) - len(calm)
-                self._records[key] = calm
 
     def values(self, figure, name):
         """By round."""
@@ -141,20 +130,12 @@ def missed(data):
 
 def circumstances(data):
     run = data.run
-    stolen, busy = data.shares("stolen"), data.shares("busy")
     lines = [f"Run of {run['date']}, commit `{run['commit']}`: {run['rounds']} rounds, {run['seconds']:g} s measured "
              f"after {run['warm_up']:g} s of warm-up each. Medians over the rounds (least – most). Ratios are ours to "
              "theirs, taken within each round, then their median (least – most); of times and of CPU, less is better.", ""]
     if run["keep_memory"]:
         lines += ["In all contenders' processes glibc was told to keep freed memory (`--keep-memory`).", ""]
-    if run.get("remark"):
-        lines += [f"**{run['remark']}**", ""]
-    lines += [f"Machine: {run['machine']}. While it was measured, other processes and the hypervisor took "
-              f"{statistics.median(busy):.0%} of it (median; at most {max(busy):.0%}); the hypervisor alone "
-              f"{statistics.median(stolen):.1%} (at most {max(stolen):.0%}; {data.left_out} measurements above "
-              f"{MUCH_STOLEN:.0%} are left out).", "",
-              "Versions: " + ", ".join(f"{name} {version}" for name, version in run["versions"].items()) + "."]
-    return lines
+    return lines + on_machine(run, data.shares("stolen"), data.shares("busy"), data.left_out)
 
 
 def generated(document):
@@ -173,9 +154,4 @@ def generated(document):
 
 
 def written_into(text, document):
-    """The text with other words between its markers."""
-    before, _, rest = text.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f"the document lacks the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{generated(document)}\n{END}{after}"
+    return put_between(text, BEGIN, END, generated(document))
