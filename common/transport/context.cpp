@@ -35,8 +35,7 @@ Context::State::State() : handle(zmq_ctx_new()) {
 }
 
 Context::State::~State() {
-    while (zmq_ctx_term(handle) != 0 && errno == EINTR) {
-    }
+    uninterrupted([this] { return zmq_ctx_term(handle); });
 }
 
 Context::Context() : state_(std::make_shared<State>()) {}

@@ -69,7 +69,7 @@ Dealer::State::State(Context shared, DealerOptions given)
 void Dealer::State::make_link() {
     if (!std::exchange(link_is_new, false)) link = std::make_unique<Link>(context, options);
     link->socket.set_family(*endpoint);
-    if (zmq_connect(link->socket.handle(), endpoint->text().c_str()) != 0) fail("zmq_connect");
+    if (link->socket.connect(endpoint->text().c_str()) != 0) fail("zmq_connect");
 }
 
 void Dealer::State::read_events() {
@@ -137,9 +137,8 @@ Result<void> Dealer::connect(const Endpoint& endpoint) {
                      endpoint.text() + ": keys are not for inproc, where nobody could be asked");
     state.endpoint = endpoint;
     state.link->socket.set_family(endpoint);
-    if (zmq_connect(state.link->socket.handle(), endpoint.text().c_str()) != 0) {
-        return Error(Code::unavailable, endpoint.text() + ": " + zmq_strerror(errno));
-    }
+    if (const int error = state.link->socket.connect(endpoint.text().c_str()))
+        return Error(Code::unavailable, endpoint.text() + ": " + zmq_strerror(error));
     if (endpoint.transport() == Endpoint::Transport::inproc) {  // of which libzmq says nothing
         state.is_connected = true;
         state.untold = {What::connected, {}};

@@ -18,8 +18,9 @@ Monitor::Monitor(Socket& watched, int events) : watched_(watched), events_(watch
     const std::string name = fresh_name();
     events_.set(ZMQ_RCVHWM, 0);
     events_.set(ZMQ_LINGER, 0);
-    if (zmq_socket_monitor(watched_.handle(), name.c_str(), events) != 0) fail("zmq_socket_monitor");
-    if (zmq_connect(events_.handle(), name.c_str()) != 0) fail("zmq_connect");
+    if (uninterrupted([&] { return zmq_socket_monitor(watched_.handle(), name.c_str(), events); }) != 0)
+        fail("zmq_socket_monitor");
+    if (events_.connect(name.c_str()) != 0) fail("zmq_connect");
 }
 
 // One that is left open would hang the context's end.

@@ -227,7 +227,7 @@ Result<std::string> Router::bind(const Endpoint& endpoint) {
         make_directory(endpoint.address());
     }
     state_->socket.set_family(endpoint);
-    if (zmq_bind(state_->socket.handle(), address_to_bind(endpoint).c_str()) != 0) return bind_error(endpoint, errno);
+    if (const int error = state_->socket.bind(address_to_bind(endpoint).c_str())) return bind_error(endpoint, error);
     if (endpoint.transport() == Endpoint::Transport::inproc) state_->has_inproc = true;
     return state_->socket.last_endpoint();
 }

@@ -126,6 +126,14 @@ int Socket::descriptor() const {
     return descriptor;
 }
 
+int Socket::bind(const char* endpoint) {
+    return uninterrupted([&] { return zmq_bind(handle_, endpoint); }) == 0 ? 0 : errno;
+}
+
+int Socket::connect(const char* endpoint) {
+    return uninterrupted([&] { return zmq_connect(handle_, endpoint); }) == 0 ? 0 : errno;
+}
+
 std::string Socket::last_endpoint() const {
     char text[512];
     std::size_t size = sizeof text;
@@ -164,9 +172,7 @@ void Socket::skip(Frame& frame) {
 bool Socket::look() {
     int events = 0;
     std::size_t size = sizeof events;
-    while (zmq_getsockopt(handle_, ZMQ_EVENTS, &events, &size) != 0) {
-        if (errno != EINTR) fail("ZMQ_EVENTS");
-    }
+    if (uninterrupted([&] { return zmq_getsockopt(handle_, ZMQ_EVENTS, &events, &size); }) != 0) fail("ZMQ_EVENTS");
     quiet_ = (events & ZMQ_POLLIN) == 0;
     return !quiet_;
 }

@@ -1,6 +1,7 @@
 // Private to transport/: a libzmq socket and message, with the rules that hold for all of ours.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -68,6 +69,15 @@ struct SocketOptions {
     std::chrono::milliseconds stuck;
 };
 
+/// Repeats what a signal's handler interrupted. `call` is a function of libzmq that takes its I/O thread's commands before it
+/// does anything: only that can be interrupted, though it never sleeps.
+template <class Call>
+int uninterrupted(Call call) {
+    int result = call();
+    while (result != 0 && errno == EINTR) result = call();
+    return result;
+}
+
 /// Blocks in wait_to_receive only, and does not know EINTR. One thread at a time, as libzmq has it. What no caller can handle is thrown.
 class Socket {
 public:
@@ -90,6 +100,9 @@ public:
     [[nodiscard]] const Context& context() const noexcept { return context_; }
     /// Readable when something happened since the socket was last found without input (`quiet`).
     [[nodiscard]] int descriptor() const;
+    /// libzmq's errno, or 0.
+    [[nodiscard]] int bind(const char* endpoint);
+    [[nodiscard]] int connect(const char* endpoint);
     /// The last endpoint that was bound, as libzmq writes it.
     [[nodiscard]] std::string last_endpoint() const;
 

@@ -39,7 +39,7 @@ std::shared_ptr<Zap> Zap::of(const Context& context) {
 
 Zap::Zap(const Context& context) : socket_(context, ZMQ_REP) {
     socket_.set(ZMQ_LINGER, 0);
-    if (zmq_bind(socket_.handle(), endpoint) != 0) fail("zmq_bind");
+    if (socket_.bind(endpoint) != 0) fail("zmq_bind");
     thread_ = std::thread{[this] { run(); }};
 }
 
