@@ -89,7 +89,7 @@ void Connection::read() {
     }
     last_read_ = Clock::now();
     take(bytes);
-    note_progress();
+    note_progress(size);
     flush();
     wait_for_bytes();
 }
@@ -152,12 +152,15 @@ void Connection::begin(Protocol protocol, std::string_view bytes) {
     session_->receive(bytes);
 }
 
-void Connection::note_progress() {
+void Connection::note_progress(std::size_t came) {
     const bool within = session_ ? session_->within_message() : !first_bytes_.empty();
-    if (!within)
+    if (!within) {
         message_begun_.reset();
-    else if (!message_begun_)
-        message_begun_ = last_read_;
+        message_bytes_ = 0;
+        return;
+    }
+    if (!message_begun_) message_begun_ = last_read_;
+    message_bytes_ += came;
 }
 
 void Connection::send(std::string_view bytes) {
@@ -175,7 +178,10 @@ void Connection::finish() {
 void Connection::flush() {
     is_dirty_ = false;
     if (phase_ == Phase::closed || !writing_.empty()) return;
-    if (unsent_.size() + writing_.size() > limits_.unsent) return close();
+    if (unsent_.size() + writing_.size() > limits_.unsent) {
+        ++surroundings_.figures.cut.unsent;
+        return close();
+    }
     if (unsent_.empty()) return phase_ == Phase::finishing ? linger() : wait_for_bytes();
     writing_ = std::exchange(unsent_, {});
     written_ = 0;
@@ -187,6 +193,7 @@ void Connection::flush() {
 void Connection::linger() {
     phase_ = Phase::lingering;
     session_.reset();
+    message_bytes_ = 0;
     begun_ = Clock::now();
     channel_->end();
     boost::system::error_code ignored;
@@ -231,8 +238,23 @@ std::optional<TimePoint> Connection::deadline() const {
 void Connection::check(TimePoint now) {
     const auto until = deadline();
     if (!until || now < *until) return;
+    auto& cut = surroundings_.figures.cut;
     if (!channel_->is_open()) ++surroundings_.figures.tls.slow;
+    if (phase_ != Phase::lingering && !writing_.empty())
+        ++cut.stalled;
+    else if (phase_ != Phase::lingering && (!session_ || (message_begun_ && may_read())))
+        ++cut.slow;
     close();
+}
+
+std::size_t Connection::held() const {
+    return message_bytes_ + unsent_.size() + writing_.size() + (session_ ? session_->held() : 0);
+}
+
+void Connection::cut_for_memory() {
+    ++surroundings_.figures.cut.memory;
+    if (phase_ != Phase::session || is_full() || !session_->refuse_message()) return close();
+    flush();
 }
 
 /// Calls that are under way are cancelled with the session; it may be one of its calls back that got here.

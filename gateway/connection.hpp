@@ -46,6 +46,10 @@ public:
     void flush();
     /// Closes it where it broke a limit of time.
     void check(TimePoint now);
+    /// Bytes: of a message that is not whole, and of answers that the client has not taken.
+    [[nodiscard]] std::size_t held() const;
+    /// What it holds is needed. The client is told where that is possible.
+    void cut_for_memory();
     void close();
 
 private:
@@ -58,7 +62,7 @@ private:
     void take_first(std::string_view bytes);
     void take_handshake();
     void begin(Protocol protocol, std::string_view bytes);
-    void note_progress();
+    void note_progress(std::size_t came);
     void linger();
     void write();
     void written(std::size_t size);
@@ -83,6 +87,7 @@ private:
     TimePoint last_read_;
     TimePoint last_written_;
     std::optional<TimePoint> message_begun_;
+    std::size_t message_bytes_ = 0;  ///< since then
 };
 
 }  // namespace rpcbroker

@@ -35,6 +35,14 @@ struct TlsFailures {
     std::uint64_t slow = 0;    ///< the handshake took too long
 };
 
+/// Clients that broke a limit.
+struct ConnectionsCut {
+    std::uint64_t slow = 0;     ///< did not finish a message, or begin one, in time
+    std::uint64_t stalled = 0;  ///< took nothing of what they were sent, for too long
+    std::uint64_t unsent = 0;   ///< took so little that too much waited
+    std::uint64_t memory = 0;   ///< held most when all together held too much
+};
+
 /// Not thread-safe.
 struct Figures {
     static constexpr std::size_t most_methods = 1000;
@@ -43,7 +51,9 @@ struct Figures {
     std::uint64_t connections_taken = 0;
     std::uint64_t connections_refused = 0;
     TlsFailures tls;
+    ConnectionsCut cut;
     std::size_t connections = 0;
+    std::size_t held = 0;   ///< bytes, by all connections
     std::size_t calls = 0;  ///< under way, with streams
 
     /// Methods beyond the first thousand are one, "other".

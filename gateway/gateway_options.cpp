@@ -78,6 +78,8 @@ void add_limits(Flags& flags, CommandLine& line) {
     flags.add_size("--max-header", line.max_header, "of a request's head");
     flags.add_size("--max-body", line.max_body, "of a request, or of a message");
     flags.add_size("--max-unsent", limits.unsent, "that a client has not taken yet; beyond it is cut");
+    flags.add_size("--max-held", limits.held,
+                   "of unfinished messages and of answers not taken, all connections together; who holds most is cut");
     flags.add_duration("--first-byte-timeout", limits.first_byte, "for a new client to say what it speaks");
     flags.add_duration("--message-timeout", limits.message, "from the first byte of a request to its last");
     flags.add_duration("--idle-timeout", limits.idle, "between HTTP requests; Go's clients may be silent for ever");

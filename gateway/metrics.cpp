@@ -188,6 +188,14 @@ void add_gateway(Families& families, const Figures& gateway) {
     families.counter("rpc_gateway_connections_total", "Connections that were taken.", {}, gateway.connections_taken);
     families.counter("rpc_gateway_connections_refused_total", "Connections that were one too many.", {},
                      gateway.connections_refused);
+    for (const auto& [reason, count] : {std::pair{"slow", gateway.cut.slow},
+                                        {"stalled", gateway.cut.stalled},
+                                        {"unsent", gateway.cut.unsent},
+                                        {"memory", gateway.cut.memory}})
+        families.counter("rpc_gateway_connections_cut_total", "Clients that broke a limit.", {{"reason", reason}},
+                         count);
+    families.gauge("rpc_gateway_held_bytes", "Of unfinished messages, and of answers that clients have not taken.", {},
+                   static_cast<double>(gateway.held));
     for (const auto& [reason, count] :
          {std::pair{"plain", gateway.tls.plain}, {"broken", gateway.tls.broken}, {"slow", gateway.tls.slow}})
         families.counter("rpc_gateway_tls_failures_total", "Clients that did not get through TLS, or broke it.",

@@ -1,5 +1,7 @@
 #include "gateway/server.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace rpcbroker {
@@ -66,9 +68,31 @@ void Server::flush() {
     for (const auto& connection : std::exchange(dirty_, {})) connection->flush();
 }
 
+/// Those who hold most are cut until the others may hold what they do.
+void Server::check_connections(TimePoint now) {
+    std::vector<std::pair<std::size_t, std::shared_ptr<Connection>>> by_size;
+    std::size_t held = 0;
+    for (const auto& connection : std::vector(connections_.begin(), connections_.end())) {
+        connection->check(now);
+        if (const auto size = connection->held(); size > 0) {
+            held += size;
+            by_size.emplace_back(size, connection);
+        }
+    }
+    if (held > settings_.limits.held) {
+        std::ranges::sort(by_size, std::greater{}, [](const auto& each) { return each.first; });
+        for (const auto& [size, connection] : by_size) {
+            if (held <= settings_.limits.held) break;
+            connection->cut_for_memory();
+            held -= size;
+        }
+    }
+    figures_.held = held;
+}
+
 void Server::tick() {
     const auto now = Clock::now();
-    for (const auto& connection : std::vector(connections_.begin(), connections_.end())) connection->check(now);
+    check_connections(now);
     calls_.resume();
     figures_.calls = calls_.under_way();
     flush();

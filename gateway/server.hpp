@@ -36,6 +36,7 @@ private:
     void accepted(boost::asio::ip::tcp::socket socket);
     [[nodiscard]] std::unique_ptr<Channel> channel_of(boost::asio::ip::tcp::socket& socket) const;
     void flush();
+    void check_connections(TimePoint now);
     void tick();
 
     boost::asio::io_context& loop_;

@@ -27,6 +27,11 @@ public:
     [[nodiscard]] virtual bool within_message() const = 0;
     /// Calls that are not answered yet.
     [[nodiscard]] virtual std::size_t under_way() const = 0;
+    /// Bytes of answers that cannot be sent yet, as others have to come before them.
+    [[nodiscard]] virtual std::size_t held() const { return 0; }
+    /// What the client is about to say cannot be taken. True: it is told so, and nothing more is received. False: there is
+    /// no way to tell it.
+    virtual bool refuse_message() { return false; }
     /// Whether a client that is silent between calls may stay.
     [[nodiscard]] virtual bool may_idle() const = 0;
 };

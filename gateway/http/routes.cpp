@@ -39,14 +39,17 @@ struct Answers {
     std::size_t missing = 0;
     bool is_array = false;
     Routes::Respond respond;
+    std::size_t& held;  ///< of all batches of the connection
 
     void put(std::size_t at, std::string text) {
+        held += text.size();
         texts[at] = std::move(text);
         if (--missing == 0) finish();
     }
     void finish() {
         std::string body;
         for (const auto& text : texts) {
+            held -= text.size();
             if (text.empty()) continue;
             body += (body.empty() ? "" : ",") + text;
         }
@@ -124,12 +127,10 @@ void Routes::json_rpc(const Request& request, const Respond& respond) {
     const auto options = read_call_options(request);
     if (!options) return respond(failure(options.error()));
     auto batch = json_rpc::read(request.body, settings_.most_in_batch);
-    auto answers = std::make_shared<Answers>();
-    answers->texts.resize(batch.requests.size());
-    answers->missing = batch.requests.size() + 1;
-    answers->is_array = batch.is_array;
-    answers->respond = respond;
-    for (std::size_t i = 0; i < batch.requests.size(); ++i) {
+    const auto size = batch.requests.size();
+    auto answers =
+        std::make_shared<Answers>(Answers{std::vector<std::string>(size), size + 1, batch.is_array, respond, held_});
+    for (std::size_t i = 0; i < size; ++i) {
         auto& each = batch.requests[i];
         if (each.problem) {
             answers->put(i, json_rpc::failure(each));

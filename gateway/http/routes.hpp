@@ -40,6 +40,8 @@ public:
 
     /// `respond` is called once, perhaps from within; or the response goes out by `pieces`.
     void handle(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces);
+    /// Bytes of the answers of batches that are not whole.
+    [[nodiscard]] std::size_t held() const noexcept { return held_; }
 
 private:
     void call(const Request& request, const Respond& respond, const std::shared_ptr<Pieces>& pieces);
@@ -55,6 +57,7 @@ private:
     const MethodFilter& filter_;
     const RouteSettings& settings_;
     const Figures& figures_;
+    std::size_t held_ = 0;
     Lane lane_;
 };
 

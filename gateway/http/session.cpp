@@ -89,11 +89,21 @@ void HttpSession::take(Request request) {
 void HttpSession::refuse(const Response& response) {
     over_ = true;
     waiting_.push_back({next_number_, false, to_wire(response, false)});
+    held_ += waiting_.back().response->size();
     send_ready();
+}
+
+bool HttpSession::refuse_message() {
+    if (!waiting_.empty() || !parser_.within()) return false;
+    auto response = failure(503, Code::resource_exhausted, "the gateway holds too much for its clients: try it later");
+    response.fields.emplace_back("Retry-After", "1");
+    refuse(response);
+    return true;
 }
 
 void HttpSession::answer(std::uint64_t number, std::string response) {
     if (waiting_.empty()) return;
+    held_ += response.size();
     waiting_[number - waiting_.front().number].response = std::move(response);
     send_ready();
 }
@@ -102,6 +112,7 @@ void HttpSession::send_ready() {
     while (!waiting_.empty() && waiting_.front().response) {
         const auto exchange = std::move(waiting_.front());
         waiting_.pop_front();
+        held_ -= exchange.response->size();
         link_.send(*exchange.response);
         if (!exchange.keep_alive) return link_.finish();
     }

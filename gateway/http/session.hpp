@@ -21,6 +21,8 @@ public:
     void receive(std::string_view bytes) override;
     [[nodiscard]] bool within_message() const override { return parser_.within(); }
     [[nodiscard]] std::size_t under_way() const override { return waiting_.size(); }
+    [[nodiscard]] std::size_t held() const override { return held_ + routes_.held(); }
+    bool refuse_message() override;
     [[nodiscard]] bool may_idle() const override { return false; }
 
 private:
@@ -41,6 +43,7 @@ private:
     Parser parser_;
     std::string unread_;
     std::deque<Exchange> waiting_;
+    std::size_t held_ = 0;  ///< bytes of `waiting_`
     std::uint64_t next_number_ = 0;
     bool over_ = false;  ///< nothing more is read
     Routes routes_;

@@ -73,12 +73,16 @@ TEST_CASE("a histogram counts calls by how long they took") {
     Figures figures;
     figures.add("S.M", std::chrono::milliseconds{2}, true);
     figures.add("S.M", std::chrono::minutes{2}, false);
+    figures.cut.slow = 2;
+    figures.held = 12;
     const auto text = metrics_text({}, figures);
     CHECK(has_line(text, R"(rpc_gateway_call_seconds_count{method="S.M"} 2)"));
     CHECK(text.find(R"(rpc_gateway_call_seconds_bucket{method="S.M",le="0.001)") != std::string::npos);
     CHECK(has_line(text, R"(rpc_gateway_call_seconds_bucket{method="S.M",le="5"} 1)"));
     CHECK(has_line(text, R"(rpc_gateway_call_seconds_bucket{method="S.M",le="+Inf"} 2)"));
     CHECK(has_line(text, R"(rpc_gateway_call_errors_total{method="S.M"} 1)"));
+    CHECK(has_line(text, R"(rpc_gateway_connections_cut_total{reason="slow"} 2)"));
+    CHECK(has_line(text, "rpc_gateway_held_bytes 12"));
 }
 
 TEST_CASE("methods beyond the first thousand are one") {

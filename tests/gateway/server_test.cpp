@@ -29,12 +29,12 @@ using boost::asio::ip::tcp;
 constexpr int threads = 6;
 
 struct World {
-    World()
+    explicit World(const GatewaySettings& settings = {})
         : broker({.frontends = {"tcp://127.0.0.1:0"}, .backends = {"tcp://127.0.0.1:0"}}),
           running_broker(broker),
           worker({.brokers = {broker.backends().front()}, .name = "inside", .threads = 4}),
           running_worker((echo_util::serve(worker.service("EchoUtil")), worker)),
-          server(loop, {boost::asio::ip::make_address("127.0.0.1"), 0}, by(broker), {}),
+          server(loop, {boost::asio::ip::make_address("127.0.0.1"), 0}, by(broker), settings),
           port(server.endpoint().port()),
           thread([this] { loop.run(); }) {}
     World(const World&) = delete;
@@ -69,6 +69,17 @@ public:
                                                         " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
                                                         std::to_string(body.size()) + "\r\n\r\n" + std::string{body}));
     }
+    /// Says that so many bytes of parameters come, and sends some of them.
+    void begin_post(std::size_t size, std::size_t sent) {
+        boost::asio::write(socket_,
+                           boost::asio::buffer("POST /call/EchoUtil.CountString HTTP/1.1\r\nHost: localhost\r\n"
+                                               "Content-Length: " +
+                                               std::to_string(size) + "\r\n\r\n" + std::string(sent, ' ')));
+    }
+    void get(const std::string& path) {
+        send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    }
+    void send(std::string_view bytes) { boost::asio::write(socket_, boost::asio::buffer(bytes)); }
     /// Whether so many of them came before the connection ended.
     bool read(std::string_view wanted, int count) {
         std::array<char, 4096> some{};
@@ -137,6 +148,46 @@ TEST_CASE("a server that stops ends the calls that are under way") {
     REQUIRE(other.read("\r\n\r\n3\n", 1));
     world.stop(10s);
     CHECK(talk.read("\r\n\r\n300\n", 1));
+}
+
+TEST_CASE("of those who hold too much together, the one who holds most is told so, and the others are served") {
+    GatewaySettings settings;
+    settings.limits.held = 500'000;
+    World world{settings};
+    constexpr std::string_view end = R"(["this is test"])";
+    Talk modest{world};
+    modest.begin_post(200'000 + end.size(), 200'000);
+    Talk greedy{world};
+    greedy.begin_post(10'000'000, 400'000);
+    CHECK(greedy.read("HTTP/1.1 503 ", 1));
+    CHECK(greedy.read("the gateway holds too much", 1));
+    modest.send(end);
+    CHECK(modest.read("\r\n\r\n3\n", 1));
+    Talk asks{world};
+    asks.get("/metrics");
+    CHECK(asks.read("rpc_gateway_connections_cut_total{reason=\"memory\"} 1", 1));
+}
+
+TEST_CASE("who does not read what it asked for holds it") {
+    GatewaySettings settings;
+    settings.limits.held = 100'000;
+    World world{settings};
+    std::thread deaf{[&world] {
+        Talk talk{world};
+        const std::string text(1'000'000, 'a');
+        try {
+            while (true) talk.post("Echo", "[\"" + text + "\"]");
+        } catch (const boost::system::system_error&) {  // it was cut
+        }
+    }};
+    bool cut = false;
+    for (const auto end = Clock::now() + 20s; !cut && Clock::now() < end;) {
+        Talk asks{world};
+        asks.get("/metrics");
+        cut = asks.read("rpc_gateway_connections_cut_total{reason=\"memory\"} 1", 1);
+    }
+    CHECK(cut);
+    deaf.join();
 }
 
 }  // namespace

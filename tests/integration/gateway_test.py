@@ -1,5 +1,6 @@
 """rpc-gateway as clients of HTTP meet it."""
 
+import contextlib
 import http.client
 import json
 import pathlib
@@ -212,6 +213,7 @@ class Gateway(RpcTest):
                       b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"):
             read_to_end(self.stranger(gateway, first))
         self.assertEqual(self.ask(gateway, "GET", "/healthz")[0], 200)
+        self.assert_cut(gateway, slow=4)  # the last one had nothing left to say
 
     def test_a_client_that_takes_nothing_is_cut(self):
         gateway = self.served("--stall-timeout", "300ms")
@@ -224,6 +226,27 @@ class Gateway(RpcTest):
         alone = "rpc_gateway_connections 1"  # whoever asks
         wait_until(lambda: alone in self.ask(gateway, "GET", "/metrics", Connection="close")[1].splitlines(),
                    "the client is cut")
+        self.assert_cut(gateway, stalled=1)
+
+    def test_unfinished_requests_do_not_fill_memory(self):
+        gateway = self.served("--max-held", "32MiB")
+        head = b"POST /call/EchoUtil.Echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16000000\r\n\r\n"
+        for _ in range(8):
+            sock = self.stranger(gateway, head)
+            with contextlib.suppress(ConnectionError):  # it may be cut while it sends
+                sock.sendall(b" " * 8_000_000)
+        self.assertEqual(self.ask(gateway, "POST", "/call/EchoUtil.CountString", ["this is test"]), (200, "3\n"))
+        wait_until(lambda: self.figure(gateway, 'rpc_gateway_connections_cut_total{reason="memory"}') > 0, "those over it are cut")
+        wait_until(lambda: self.figure(gateway, "rpc_gateway_held_bytes") <= 32 << 20, "the rest may be held")
+
+    def figure(self, gateway, name):
+        lines = self.ask(gateway, "GET", "/metrics", Connection="close")[1].splitlines()
+        return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + " "))
+
+    def assert_cut(self, gateway, **expected):
+        cut = {reason: self.figure(gateway, f'rpc_gateway_connections_cut_total{{reason="{reason}"}}')
+               for reason in ("slow", "stalled", "unsent", "memory")}
+        self.assertEqual(cut, {**dict.fromkeys(cut, 0), **expected})
 
     def test_no_more_connections_than_allowed(self):
         gateway = self.served("--max-connections", "2")
