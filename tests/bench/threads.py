@@ -4,10 +4,11 @@
     tests/bench/threads.py                             pipelined at 1000, one in flight, 32 clients: tables for docs/BENCHMARKS.md
     tests/bench/threads.py --shapes latency --seconds 5
     tests/bench/threads.py --samples                   and which library or part of the system it goes to (perf record)
+    tests/bench/threads.py --cores                     and how many cores run at once, and whether a thread waits for one (perf sched)
 
 Wants the programs of the release preset (another folder by RPC_BIN), and perf for all but processor time and sleeps: it
 is left out where perf may not be used. What is counted while perf counts is dearer than without: read the processor time of
-a run without --samples.
+a run without --samples and --cores.
 """
 
 import argparse
@@ -155,6 +156,47 @@ def sample(pids, seconds):
     return shares
 
 
+RAN = re.compile(r"^ *(\d+\.\d+) +\[\d+\] +(.+?) +\d+\.\d+ +(\d+\.\d+) +(\d+\.\d+) ", re.MULTILINE)
+
+
+def changes(history):
+    """Of `perf sched timehist`: (second, 0: of threads that run, 1: of threads that wait for a core, by how many it changes), in order."""
+    found = []
+    for end, name, waited, ran in RAN.findall(history):
+        if name.startswith("<idle>"):
+            continue
+        end, begin = float(end), float(end) - float(ran) / 1e3
+        found += [(begin, 0, 1), (end, 0, -1)]
+        if float(waited) > 0:
+            found += [(begin - float(waited) / 1e3, 1, 1), (begin, 1, -1)]
+    return sorted(found)
+
+
+def shares_of_time(found):
+    """By (cores that run, whether a thread waits for one): the share of the time."""
+    shares, now = collections.Counter(), [0, 0]
+    for (begin, which, by), (end, _, _) in zip(found, found[1:]):
+        now[which] += by
+        shares[min(now[0], os.cpu_count()), now[1] > 0] += end - begin
+    return {state: share / (found[-1][0] - found[0][0]) for state, share in shares.items()}
+
+
+def watch_cores(seconds):
+    with tempfile.TemporaryDirectory() as folder:
+        data = f"{folder}/data"
+        subprocess.run([PERF, "sched", "record", "-q", "-a", "-o", data, "--", "sleep", str(seconds)], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        history = subprocess.run([PERF, "sched", "timehist", "-i", data], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                 text=True, errors="replace").stdout
+    return shares_of_time(changes(history))
+
+
+def print_cores(shares):
+    print("| cores that run | no thread waits for one | a thread waits |\n| --- | ---: | ---: |")
+    for cores in range(os.cpu_count() + 1):
+        print(f"| {cores} | " + " | ".join(f"{100 * shares.get((cores, waits), 0):.0f} %" for waits in (False, True)) + " |")
+
+
 def print_threads(used, counted, calls):
     print("| thread | processor, µs | system calls | sleeps |\n| --- | ---: | ---: | ---: |")
     total = [0.0, 0.0, 0.0]
@@ -182,7 +224,7 @@ def print_samples(shares):
         print(f"| {kind} | " + " | ".join(f"{100 * counts[kind] / max(1, counts.total()):.0f} %" for counts in shares.values()) + " |")
 
 
-def show(shape, seconds, samples):
+def show(shape, seconds, samples, cores):
     used, rate, calls = Run(shape, seconds).measure()
     counted = {}
     if PERF:
@@ -199,6 +241,11 @@ def show(shape, seconds, samples):
         Run(shape, seconds).measure(lambda *arguments: shares.update(sample(*arguments)))
         print()
         print_samples(shares)
+    if cores and PERF:
+        shares = {}
+        _, rate, _ = Run(shape, seconds).measure(lambda _, while_for: shares.update(watch_cores(while_for)))
+        print(f"\nWhile cores are watched, at {rate:,.0f} calls/s:\n")
+        print_cores(shares)
 
 
 def main():
@@ -206,9 +253,10 @@ def main():
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--samples", action="store_true")
+    parser.add_argument("--cores", action="store_true")
     arguments = parser.parse_args()
     for shape in arguments.shapes:
-        show(shape, arguments.seconds, arguments.samples)
+        show(shape, arguments.seconds, arguments.samples, arguments.cores)
 
 
 if __name__ == "__main__":
