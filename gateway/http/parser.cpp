@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -24,6 +25,19 @@ std::string_view view(boost::beast::string_view text) { return {text.data(), tex
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
     out.append(name).append(": ").append(value).append("\r\n");
+}
+
+Request without_body(const beast::request<beast::string_body>& message) {
+    Request request;
+    const auto target = view(message.target());
+    const auto mark = std::min(target.find('?'), target.size());
+    request.method = view(message.method_string());
+    request.path = decoded(target.substr(0, mark), false);
+    request.query = target.substr(std::min(mark + 1, target.size()));
+    for (const auto& field : message) request.fields.emplace_back(view(field.name_string()), view(field.value()));
+    request.keep_alive = message.keep_alive();
+    request.chunks = message.version() >= 11;
+    return request;
 }
 
 /// Beast's own way by streams takes longer than reading the request did.
@@ -48,7 +62,7 @@ void Parser::reset() {
     parser.header_limit(static_cast<std::uint32_t>(limits_.header));
     parser.body_limit(limits_.body);
     parser.eager(true);
-    begun_ = continued_ = false;
+    begun_ = head_told_ = false;
 }
 
 Parser::Is Parser::read(std::string_view bytes) {
@@ -60,22 +74,19 @@ Parser::Is Parser::read(std::string_view bytes) {
     if (error == beast::error::body_limit) return Is::body_too_large;
     if (error && error != beast::error::need_more) return Is::malformed;
     if (parser.is_done()) return Is::whole;
-    if (!parser.is_header_done() || continued_) return Is::cut_off;
-    continued_ = true;
-    return same_name(view(parser.get()[beast::field::expect]), "100-continue") ? Is::wants_continue : Is::cut_off;
+    if (!parser.is_header_done() || std::exchange(head_told_, true)) return Is::cut_off;
+    return Is::head;
+}
+
+Request Parser::head() const { return without_body(state_->parser->get()); }
+
+bool Parser::waits_to_go_on() const {
+    return same_name(view(state_->parser->get()[beast::field::expect]), "100-continue");
 }
 
 Request Parser::take() {
     auto message = state_->parser->release();
-    Request request;
-    const auto target = view(message.target());
-    const auto mark = std::min(target.find('?'), target.size());
-    request.method = view(message.method_string());
-    request.path = decoded(target.substr(0, mark), false);
-    request.query = target.substr(std::min(mark + 1, target.size()));
-    for (const auto& field : message) request.fields.emplace_back(view(field.name_string()), view(field.value()));
-    request.keep_alive = message.keep_alive();
-    request.chunks = message.version() >= 11;
+    auto request = without_body(message);
     request.body = std::move(message.body());
     reset();
     return request;

@@ -14,20 +14,23 @@ namespace rpcbroker::http {
 /// Reads one request after the other.
 class Parser {
 public:
-    enum class Is : std::uint8_t { cut_off, wants_continue, whole, malformed, header_too_large, body_too_large };
+    enum class Is : std::uint8_t { cut_off, head, whole, malformed, header_too_large, body_too_large };
 
     explicit Parser(MessageLimits limits);
     ~Parser();
     Parser(const Parser&) = delete;
     Parser& operator=(const Parser&) = delete;
 
-    /// Reads from `bytes`, which go on where the last taken() ended. After anything but cut_off and wants_continue, which
-    /// is said once, no more is read until the next reset().
+    /// Reads from `bytes`, which go on where the last taken() ended. `head`: that is whole and the body is not; said once, and
+    /// not where both came together. After anything but these and cut_off, no more is read until the next reset().
     Is read(std::string_view bytes);
     /// How many of the last bytes are done with.
     [[nodiscard]] std::size_t taken() const noexcept { return taken_; }
     /// Whether a request has begun.
     [[nodiscard]] bool within() const noexcept { return begun_; }
+    /// After Is::head: the request without its body, and whether the client waits to hear that it is to send it.
+    [[nodiscard]] Request head() const;
+    [[nodiscard]] bool waits_to_go_on() const;
     /// The request that is whole; the next one is read then.
     Request take();
 
@@ -39,7 +42,7 @@ private:
     std::unique_ptr<State> state_;
     std::size_t taken_ = 0;
     bool begun_ = false;
-    bool continued_ = false;
+    bool head_told_ = false;
 };
 
 /// With Content-Length and Connection as they must be. `head_only`: for HEAD.

@@ -59,13 +59,23 @@ std::size_t HttpSession::take_requests(std::string_view bytes) {
         switch (is) {
         case Is::whole: take(parser_.take()); break;
         case Is::cut_off: return taken;
-        case Is::wants_continue: link_.send("HTTP/1.1 100 Continue\r\n\r\n"); break;
+        case Is::head: take_head(); break;
         case Is::malformed: refuse(failure(400, Code::invalid_argument, "this is no HTTP/1.1")); break;
         case Is::header_too_large: refuse(failure(431, Code::resource_exhausted, "the head is too large")); break;
         case Is::body_too_large: refuse(failure(413, Code::resource_exhausted, "the body is too large")); break;
         }
     }
     return taken;
+}
+
+/// Who may not ask has no body kept for him.
+void HttpSession::take_head() {
+    const auto head = parser_.head();
+    if (auto refused = guard_.check(head)) {
+        guard_.add_cors(head, *refused);
+        return refuse(*refused);
+    }
+    if (parser_.waits_to_go_on()) link_.send("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 void HttpSession::take(Request request) {

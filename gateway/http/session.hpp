@@ -33,6 +33,7 @@ private:
         std::optional<std::string> response{};  ///< once it is known
     };
     std::size_t take_requests(std::string_view bytes);
+    void take_head();
     void take(Request request);
     void refuse(const Response& response);
     void answer(std::uint64_t number, std::string response);

@@ -112,6 +112,28 @@ TEST_CASE("what cannot be asked for") {
     CHECK(status("GET nonsense\r\n\r\n") == 400);
 }
 
+TEST_CASE("who may not ask is told so before its body comes, and it is not kept") {
+    HttpTalk talk{{.token = "0123456789abcdef", .hosts = {"localhost"}}};
+    talk.session->receive(
+        "POST /call/S.M HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+    const auto response = talk.take();
+    CHECK(response.starts_with("HTTP/1.1 401 "));
+    CHECK(response.find("Connection: close\r\n") != std::string::npos);
+    CHECK(talk.link.finished);
+    talk.session->receive("[\"text\"]\n");
+    CHECK(talk.take().empty());
+    CHECK(talk.calls.calls.empty());
+}
+
+TEST_CASE("who may ask is not asked again when the body comes") {
+    HttpTalk talk{{.token = "0123456789abcdef"}};
+    talk.session->receive(
+        "POST /call/S.M HTTP/1.1\r\nAuthorization: Bearer 0123456789abcdef\r\nContent-Length: 2\r\n\r\n");
+    CHECK(talk.take().empty());
+    talk.session->receive("[]");
+    CHECK(talk.calls.calls.size() == 1);
+}
+
 TEST_CASE("a client that wants to go on before it sends its body is told so") {
     HttpTalk talk;
     talk.session->receive("POST /call/S.M HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
