@@ -17,6 +17,7 @@
 
 #include "broker/admission.hpp"
 #include "broker/broker_core.hpp"
+#include "broker/broker_id.hpp"
 #include "broker/key_table.hpp"
 #include "common/time.hpp"
 #include "common/transport/context.hpp"
@@ -46,10 +47,7 @@ std::string random_id() {
     std::uint64_t bits = 0;
     if (getrandom(&bits, sizeof bits, 0) != sizeof bits)
         throw std::system_error(errno, std::generic_category(), "getrandom");
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string id;
-    for (; id.size() < 16; bits >>= 4) id.push_back(digits[bits & 15]);
-    return id;
+    return broker::broker_id(bits);
 }
 
 /// Connections cannot take what libzmq, logs and files need: at the limit of descriptors, libzmq tries to accept again and again.
