@@ -1,9 +1,9 @@
 #include "common/transport/inflow.hpp"
 
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,15 +45,22 @@ std::size_t resident() noexcept {
     return pages * page;
 }
 
-/// Bytes that libzmq has taken from the connection since it began.
+/// Memory of what libzmq has not taken yet; at least as much as its bytes. Unlike FIONREAD this does not wait for who reads from
+/// the socket just now, which of a large frame are tens of milliseconds.
+std::uint64_t unread(int descriptor) noexcept {
+    std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+    socklen_t size = sizeof memory;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory.data(), &size) != 0) return 0;
+    return memory[SK_MEMINFO_RMEM_ALLOC];
+}
+
+/// Bytes that libzmq has taken from the connection since it began, at least.
 std::optional<std::uint64_t> taken(int descriptor) noexcept {
     tcp_info info{};
     socklen_t size = sizeof info;
-    int unread = 0;
     if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
     if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received) return std::nullopt;
-    if (::ioctl(descriptor, FIONREAD, &unread) != 0) return std::nullopt;
-    return info.tcpi_bytes_received - std::min<std::uint64_t>(info.tcpi_bytes_received, static_cast<unsigned>(unread));
+    return info.tcpi_bytes_received - std::min<std::uint64_t>(info.tcpi_bytes_received, unread(descriptor));
 }
 
 using Bytes = std::basic_string_view<unsigned char>;
@@ -113,35 +120,40 @@ void Inflow::closed(int descriptor) noexcept {
 
 std::optional<TimePoint> Inflow::next_look() const noexcept {
     if (open_ == 0) return std::nullopt;
-    return suspects_.empty() ? looked_ + period : looked_;
+    if (!suspects_.empty()) return looked_;
+    return looked_ + (near_.empty() ? period : short_period);
 }
 
 const std::vector<int>& Inflow::look(const Peers& peers, bool drained, TimePoint now) {
     guilty_.clear();
     if (drained) convict(peers);
-    if (open_ == 0 || now < looked_ + period) return guilty_;
+    if (open_ == 0 || now < looked_ + (near_.empty() ? period : short_period)) return guilty_;
     looked_ = now;
     memory_ = resident();
     memory_then_ = std::min(memory_then_, memory_);
-    if (now < rest_until_ || (memory_ < memory_then_ + growth && now < all_looked_at_ + seldom)) return guilty_;
+    const auto near = std::exchange(near_, {});
+    if (now < rest_until_ || (memory_ < memory_then_ + growth && now < all_looked_at_ + seldom)) {
+        for (const int descriptor : near) look_at(peers, descriptor);
+        return guilty_;
+    }
     all_looked_at_ = now;
     memory_then_ = memory_;
-    for (std::size_t i = 0; i < flows_.size(); ++i) {
-        const auto descriptor = static_cast<int>(i);
-        if (flows_[i].open) look_at(flows_[i], descriptor, messages_of(peers, descriptor));
-    }
+    for (std::size_t i = 0; i < flows_.size(); ++i) look_at(peers, static_cast<int>(i));
     rest_until_ = now + std::min<Duration>(open_ * rest_for_each, longest_rest);
     return guilty_;
 }
 
-void Inflow::look_at(Flow& flow, int descriptor, std::uint32_t messages) {
-    const auto bytes = taken(descriptor);
+void Inflow::look_at(const Peers& peers, int descriptor) {
+    Flow& flow = flows_[static_cast<std::size_t>(descriptor)];
+    const auto bytes = flow.open ? taken(descriptor) : std::nullopt;
     if (!bytes) return;
+    const auto messages = messages_of(peers, descriptor);
     if (flow.messages != messages || *bytes < flow.bytes) {
         flow = {.open = true, .messages = messages, .bytes = *bytes, .memory = memory_};
         return;
     }
     const auto came = *bytes - flow.bytes;
+    if (came > most_ / 2) near_.push_back(descriptor);
     const bool endless = came > most_;
     const bool costly = flow.old && came >= least_suspicious && memory_ > flow.memory + unexplained + came + came / 4;
     flow.old = true;

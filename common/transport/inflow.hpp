@@ -18,8 +18,9 @@ namespace rpcbroker::transport {
 /// Not thread-safe. Knows of tcp connections only: the system does not count what comes over ipc.
 class Inflow {
 public:
-    /// How often it is looked.
+    /// How often it is looked, and while somebody has sent more than half of what a message may have.
     static constexpr std::chrono::milliseconds period{25};
+    static constexpr std::chrono::milliseconds short_period{5};
 
     /// `largest`: bytes of a message; who sent more since their last one sends no message.
     explicit Inflow(std::size_t largest) noexcept : most_(largest + spare) {}
@@ -48,13 +49,14 @@ private:
         std::uint64_t bytes = 0;     ///< that had come when the last one was read
         std::size_t memory = 0;      ///< of the process, then
     };
-    void look_at(Flow& flow, int descriptor, std::uint32_t messages);
+    void look_at(const Peers& peers, int descriptor);
     [[nodiscard]] std::uint32_t messages_of(const Peers& peers, int descriptor) const noexcept;
     void convict(const Peers& peers);
 
     std::size_t most_;
     std::vector<Flow> flows_;              ///< by descriptor
     std::vector<std::uint32_t> messages_;  ///< by slot
+    std::vector<int> near_;                ///< have sent more than half of the most
     std::vector<int> suspects_;
     std::vector<int> guilty_;
     std::size_t open_ = 0;

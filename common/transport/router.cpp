@@ -63,6 +63,14 @@ void cut(int descriptor) noexcept {
     ::shutdown(descriptor, SHUT_RDWR);
 }
 
+// What came and libzmq has not taken: it would, before it notices that the connection was cut.
+void discard_waiting(int descriptor) noexcept {
+    std::array<char, std::size_t{64} << 10> unused;  // NOLINT(*-member-init): MSG_TRUNC copies nothing
+    constexpr int most = 1000;                       // who still sends is not waited for
+    for (int i = 0; i < most; ++i)
+        if (::recv(descriptor, unused.data(), unused.size(), MSG_DONTWAIT | MSG_TRUNC) <= 0) return;
+}
+
 // libzmq binds to addresses and interfaces, not to this name.
 std::string address_to_bind(const Endpoint& endpoint) {
     if (endpoint.transport() != Endpoint::Transport::tcp || endpoint.address() != "localhost") return endpoint.text();
@@ -297,6 +305,7 @@ std::vector<std::string> Router::cut_floods(bool drained, TimePoint now) {
     for (const int descriptor : state_->inflow.look(state_->peers, drained, now)) {
         addresses.push_back(address_of(descriptor));
         cut(descriptor);
+        discard_waiting(descriptor);
     }
     return addresses;
 }
