@@ -143,7 +143,7 @@ void serve(Broker& broker, StopSignal& signal) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    keep_freed_memory();
+    keep_freed_memory(256);  // it gives all of it back when the load is gone
     use_one_arena();
     raise_descriptor_limit();
     keep_others_out();

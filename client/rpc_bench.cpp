@@ -96,7 +96,7 @@ int run(BenchOptions options) {
 }  // namespace rpcbroker::bench
 
 int main(int argc, char** argv) try {
-    rpcbroker::keep_freed_memory();
+    rpcbroker::keep_freed_memory(256);
     auto parsed = rpcbroker::bench::parse_rpc_bench(argc, argv);
     if (const int* status = std::get_if<int>(&parsed)) return *status;
     return rpcbroker::bench::run(std::move(std::get<rpcbroker::bench::BenchOptions>(parsed)));

@@ -6,16 +6,14 @@ namespace rpcbroker {
 namespace {
 
 constexpr int mebibyte = 1 << 20;
-constexpr int largest_reused = 32 * mebibyte;  // the most that glibc allows
-constexpr int most_kept = 64 * mebibyte;
 constexpr int step = 16 * mebibyte;  // address space that is asked for at once; pages count when they are first used
 
 }  // namespace
 
 // Sanitizers' allocators take no such options and do without.
-void keep_freed_memory() noexcept {
-    mallopt(M_MMAP_THRESHOLD, largest_reused);
-    mallopt(M_TRIM_THRESHOLD, most_kept);
+void keep_freed_memory(int most_kept) noexcept {
+    mallopt(M_MMAP_MAX, 0);  // no size gets a mapping of its own; by M_MMAP_THRESHOLD that ends at 32 MiB
+    mallopt(M_TRIM_THRESHOLD, most_kept * mebibyte);
     mallopt(M_TOP_PAD, step);
 }
 
