@@ -163,7 +163,7 @@ def changes(history):
     """Of `perf sched timehist`: (second, 0: of threads that run, 1: of threads that wait for a core, by how many it changes), in order."""
     found = []
     for end, name, waited, ran in RAN.findall(history):
-        if name.startswith("<idle>"):
+        if name.startswith(("<idle>", "perf")):
             continue
         end, begin = float(end), float(end) - float(ran) / 1e3
         found += [(begin, 0, 1), (end, 0, -1)]
