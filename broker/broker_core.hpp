@@ -199,6 +199,7 @@ private:
     Call* take_first(FairQueue& queue);
     void dispatch(Call& call, Worker& worker);
     void send_request(Call& call, Worker& worker);
+    void send_large_request(Call& call, Worker& worker, std::uint32_t left);
     void release_place(Call& call);
     void on_call_timer(Call& call);
     [[nodiscard]] static std::string why_waiting(const Call& call);

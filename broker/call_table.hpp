@@ -81,6 +81,7 @@ struct CallRecord {
 /// What few calls have.
 struct CallExtras {
     std::optional<Body> large;         ///< a request over `large_body`: all of it
+    bool large_shared = false;         ///< a worker was sent the same bytes: they are not written to
     std::uint32_t large_tail_at = 0;   ///< where its tail begins
     std::uint32_t large_msgid_at = 0;  ///< where its five-byte msgid stands; 0: it must be copied
     std::string envelope;

@@ -242,25 +242,38 @@ void BrokerCore::dispatch(Call& call, Worker& worker) {
 
 void BrokerCore::send_request(Call& call, Worker& worker) {
     const auto left = milliseconds_left(call.deadline, now_);
-    Body* const large = call.large();
-    if (large && call.extras->large_msgid_at != 0 && !call.idempotent) {
-        char* data = large->data();
-        overwrite_u32(data + call.extras->large_msgid_at, call.wire_id);
-        if (call.timeout_at) overwrite_u32(data + call.extras->large_tail_at + call.timeout_at, left);
-        to_workers_.add_large(worker.peer, {}, std::move(*large));
-        call.extras->large.reset();
-        call.moved_out = true;
-        return;
-    }
+    if (call.large()) return send_large_request(call, worker, left);
     auto& out = to_workers_.add(worker.peer);
     const auto at = out.size();
-    if (large)
-        append_with_tail(out, MessageType::request, call.wire_id, call.elements, call.tail());
-    else
-        out.append(call.request.view());
+    out.append(call.request.view());
     char* const request = out.data() + at;
     overwrite_u32(request + usual_msgid_at, call.wire_id);
     if (call.timeout_at) overwrite_u32(request + usual_head_size + call.timeout_at, left);
+}
+
+/// It goes out as it came in. What may have to be sent again is kept, and shared with the worker's connection; only to the next
+/// worker it goes as a copy, as the first one's connection may still be sending it.
+void BrokerCore::send_large_request(Call& call, Worker& worker, std::uint32_t left) {
+    auto& extras = *call.extras;
+    if (extras.large_msgid_at != 0 && !extras.large_shared) {
+        char* const data = extras.large->data();
+        overwrite_u32(data + extras.large_msgid_at, call.wire_id);
+        if (call.timeout_at) overwrite_u32(data + extras.large_tail_at + call.timeout_at, left);
+        if (!call.idempotent) {
+            to_workers_.add_large(worker.peer, {}, *std::move(extras.large));
+            extras.large.reset();
+            call.moved_out = true;
+            return;
+        }
+        if (Body shared = extras.large->share(); !shared.empty()) {
+            extras.large_shared = true;
+            return to_workers_.add_large(worker.peer, {}, std::move(shared));
+        }
+    }
+    std::string copy;
+    append_with_tail(copy, MessageType::request, call.wire_id, call.elements, call.tail());
+    if (call.timeout_at) overwrite_u32(copy.data() + usual_head_size + call.timeout_at, left);
+    to_workers_.add_large(worker.peer, {}, Body{std::move(copy)});
 }
 
 /// Takes a dispatched call off its worker: it was answered, returned or lost.

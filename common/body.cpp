@@ -40,6 +40,12 @@ void* Body::emplace(const Operations& operations) noexcept {
     return storage_;
 }
 
+Body Body::share() noexcept {
+    Body other;
+    if (operations_ && operations_->share) operations_->share(storage_, other.emplace(*operations_));
+    return other;
+}
+
 std::string_view Body::bytes() const noexcept {
     if (!operations_) return {};
     return {operations_->data(storage_), operations_->size(storage_)};

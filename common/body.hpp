@@ -16,6 +16,8 @@ public:
         void (*destroy)(void* held) noexcept;
         char* (*data)(void* held) noexcept;
         std::size_t (*size)(const void* held) noexcept;
+        /// Makes a second holder of the same bytes at `to`; null where there is no such thing.
+        void (*share)(void* held, void* to) noexcept = nullptr;
     };
     static constexpr std::size_t capacity = 64;
 
@@ -35,6 +37,8 @@ public:
     [[nodiscard]] std::string_view bytes() const noexcept;
     [[nodiscard]] char* data() noexcept { return operations_ ? operations_->data(storage_) : nullptr; }
     [[nodiscard]] std::size_t size() const noexcept { return operations_ ? operations_->size(storage_) : 0; }
+    /// Another holder of the same bytes, without a copy of them: from then on nobody writes into them. Empty where there can be none.
+    [[nodiscard]] Body share() noexcept;
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     void reset() noexcept;
 

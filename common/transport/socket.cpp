@@ -41,7 +41,15 @@ char* data_of_message(void* held) noexcept { return static_cast<char*>(zmq_msg_d
 std::size_t size_of_message(const void* held) noexcept { return zmq_msg_size(static_cast<const zmq_msg_t*>(held)); }
 
 static_assert(sizeof(zmq_msg_t) <= Body::capacity);
-constexpr Body::Operations message_operations{relocate_message, destroy_message, data_of_message, size_of_message};
+// libzmq counts the holders of a message that does not stand in the object itself.
+void share_message(void* held, void* to) noexcept {
+    auto* other = ::new (to) zmq_msg_t;
+    zmq_msg_init(other);
+    zmq_msg_copy(other, static_cast<zmq_msg_t*>(held));
+}
+
+constexpr Body::Operations message_operations{relocate_message, destroy_message, data_of_message, size_of_message,
+                                              share_message};
 
 // libzmq's I/O thread ends what was handed over.
 void end_handed_over(void* data, void* body) {

@@ -16,12 +16,13 @@ namespace {
 struct Buffer {
     static inline int alive = 0;
 
-    explicit Buffer(std::string text) : bytes(std::make_unique<std::string>(std::move(text))) { ++alive; }
+    explicit Buffer(std::string text) : bytes(std::make_shared<std::string>(std::move(text))) { ++alive; }
+    explicit Buffer(std::shared_ptr<std::string> shared) : bytes(std::move(shared)) { ++alive; }
     Buffer(Buffer&& other) noexcept : bytes(std::move(other.bytes)) { ++alive; }
     Buffer(const Buffer&) = delete;
     ~Buffer() { --alive; }
 
-    std::unique_ptr<std::string> bytes;
+    std::shared_ptr<std::string> bytes;
 };
 
 Buffer& buffer_at(void* held) noexcept { return *std::launder(static_cast<Buffer*>(held)); }
@@ -34,6 +35,7 @@ constexpr Body::Operations buffer_operations{
     [](void* held) noexcept { buffer_at(held).~Buffer(); },
     [](void* held) noexcept { return buffer_at(held).bytes->data(); },
     [](const void* held) noexcept { return std::launder(static_cast<const Buffer*>(held))->bytes->size(); },
+    [](void* held, void* to) noexcept { new (to) Buffer(buffer_at(held).bytes); },
 };
 
 Body buffer_body(std::string text) {
@@ -125,4 +127,23 @@ TEST_CASE("a body that is given up ends its holder once") {
     new (body.emplace(buffer_operations)) Buffer("and again");
     CHECK(Buffer::alive == 1);
     CHECK(body.bytes() == "and again");
+}
+
+TEST_CASE("a shared body has the same bytes, for as long as one of its holders lives") {
+    Body body = buffer_body("text");
+    {
+        const Body other = body.share();
+        CHECK(other.bytes().data() == body.bytes().data());
+        CHECK(Buffer::alive == 2);
+        body.reset();
+        CHECK(other.bytes() == "text");
+    }
+    CHECK(Buffer::alive == 0);
+}
+
+TEST_CASE("a body made of a string is not shared, nor is one that holds nothing") {
+    Body text(std::string(1000, 'x'));
+    CHECK(text.share().empty());
+    CHECK(text.size() == 1000);
+    CHECK(Body{}.share().empty());
 }
