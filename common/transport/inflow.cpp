@@ -1,10 +1,6 @@
 #include "common/transport/inflow.hpp"
 
 #include <fcntl.h>
-#include <linux/sock_diag.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,8 +24,6 @@ constexpr std::chrono::milliseconds longest_rest{250};
 /// look like that inside, and others may make the process grow, but hardly both at once.
 constexpr std::size_t unexplained = std::size_t{6} << 20;
 constexpr std::size_t least_suspicious = std::size_t{64} << 10;  ///< who is silent is not looked at closely
-constexpr std::size_t least_frames = 24;
-constexpr std::size_t looked_at = std::size_t{256} << 10;  ///< bytes that libzmq has not taken yet
 
 /// Resident bytes of the process.
 std::size_t resident() noexcept {
@@ -45,69 +39,13 @@ std::size_t resident() noexcept {
     return pages * page;
 }
 
-/// Memory of what libzmq has not taken yet; at least as much as its bytes. Unlike FIONREAD this does not wait for who reads from
-/// the socket just now, which of a large frame are tens of milliseconds.
-std::uint64_t unread(int descriptor) noexcept {
-    std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
-    socklen_t size = sizeof memory;
-    if (::getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory.data(), &size) != 0) return 0;
-    return memory[SK_MEMINFO_RMEM_ALLOC];
-}
-
-/// Bytes that libzmq has taken from the connection since it began, at least.
-std::optional<std::uint64_t> taken(int descriptor) noexcept {
-    tcp_info info{};
-    socklen_t size = sizeof info;
-    if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
-    if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received) return std::nullopt;
-    return info.tcpi_bytes_received - std::min<std::uint64_t>(info.tcpi_bytes_received, unread(descriptor));
-}
-
-using Bytes = std::basic_string_view<unsigned char>;
-
-/// Bytes of the frame that begins there (ZMTP 3: flags, length, content) if it says that more will come; else 0.
-std::size_t unfinished_frame(Bytes bytes) noexcept {
-    constexpr unsigned char more = 1;
-    constexpr unsigned char more_and_long = 3;
-    constexpr std::size_t long_head = 9;
-    if (bytes.size() < 2) return 0;
-    if (bytes[0] == more) return 2 + std::size_t{bytes[1]};
-    if (bytes[0] != more_and_long || bytes.size() < long_head) return 0;
-    std::size_t length = 0;
-    for (std::size_t i = 1; i < long_head; ++i) length = (length << 8) | bytes[i];
-    return length < looked_at ? long_head + length : 0;
-}
-
-/// Whether `bytes` are many such frames, from some place on to the end.
-bool are_unfinished_frames(Bytes bytes) noexcept {
-    const auto first_begins_before = bytes.size() / least_frames;
-    for (std::size_t begin = 0; begin < first_begins_before; ++begin) {
-        std::size_t frames = 0;
-        std::size_t at = begin;
-        for (std::size_t size = 1; at < bytes.size() && size != 0; at += size) {
-            size = unfinished_frame(bytes.substr(at));
-            frames += size != 0 ? 1 : 0;
-        }
-        const bool cut_in_head = at < bytes.size() && bytes.size() - at < 9;
-        if (frames >= least_frames && (at >= bytes.size() || cut_in_head)) return true;
-    }
-    return false;
-}
-
-/// Looks at what libzmq has not taken yet.
-bool sends_unfinished_frames(int descriptor) noexcept {
-    std::vector<unsigned char> waiting(looked_at);
-    const auto size = ::recv(descriptor, waiting.data(), waiting.size(), MSG_PEEK | MSG_DONTWAIT);
-    return size > 0 && are_unfinished_frames({waiting.data(), static_cast<std::size_t>(size)});
-}
-
 }  // namespace
 
 void Inflow::accepted(int descriptor) {
     closed(descriptor);
     const auto index = static_cast<std::size_t>(descriptor);
     if (index >= flows_.size()) flows_.resize(index + 1);
-    flows_[index] = {.open = true, .memory = resident()};
+    flows_[index] = {.open = true, .based = true, .generation = ++generation_, .memory = resident()};
     ++open_;
 }
 
@@ -121,43 +59,58 @@ void Inflow::closed(int descriptor) noexcept {
 std::optional<TimePoint> Inflow::next_look() const noexcept {
     if (open_ == 0) return std::nullopt;
     if (!suspects_.empty()) return looked_;
-    return looked_ + (near_.empty() ? period : short_period);
+    return looked_ + interval();
 }
 
-const std::vector<int>& Inflow::look(const Peers& peers, bool drained, TimePoint now) {
-    guilty_.clear();
+void Inflow::look(const Peers& peers, bool drained, TimePoint now) {
     if (drained) convict(peers);
-    if (open_ == 0 || now < looked_ + (near_.empty() ? period : short_period)) return guilty_;
+    if (open_ == 0 || now < looked_ + interval()) return;
     looked_ = now;
     memory_ = resident();
     memory_then_ = std::min(memory_then_, memory_);
-    const auto near = std::exchange(near_, {});
-    if (now < rest_until_ || (memory_ < memory_then_ + growth && now < all_looked_at_ + seldom)) {
-        for (const int descriptor : near) look_at(peers, descriptor);
-        return guilty_;
+    for (const auto& answer : watch_.take_answers()) judge(peers, answer);
+    if (watch_.is_busy()) return;
+    const bool all = now >= rest_until_ && (memory_ >= memory_then_ + growth || now >= all_looked_at_ + seldom);
+    std::vector<ConnectionWatch::Question> questions;
+    if (all) {
+        all_looked_at_ = now;
+        memory_then_ = memory_;
+        rest_until_ = now + std::min<Duration>(open_ * rest_for_each, longest_rest);
+        for (std::size_t i = 0; i < flows_.size(); ++i) add_question(peers, static_cast<int>(i), questions);
+    } else {
+        std::erase_if(near_, [this](int descriptor) { return !flows_[static_cast<std::size_t>(descriptor)].near; });
+        for (const int descriptor : near_) add_question(peers, descriptor, questions);
     }
-    all_looked_at_ = now;
-    memory_then_ = memory_;
-    for (std::size_t i = 0; i < flows_.size(); ++i) look_at(peers, static_cast<int>(i));
-    rest_until_ = now + std::min<Duration>(open_ * rest_for_each, longest_rest);
-    return guilty_;
+    if (!questions.empty()) watch_.ask(std::move(questions));
 }
 
-void Inflow::look_at(const Peers& peers, int descriptor) {
+void Inflow::add_question(const Peers& peers, int descriptor, std::vector<ConnectionWatch::Question>& questions) const {
+    const Flow& flow = flows_[static_cast<std::size_t>(descriptor)];
+    if (flow.open) questions.push_back({descriptor, flow.generation, messages_of(peers, descriptor), flow.costly});
+}
+
+/// What came is held against messages only where none was read between the question and now.
+void Inflow::judge(const Peers& peers, const ConnectionWatch::Answer& answer) {
+    const auto& [descriptor, generation, messages, frames] = answer.question;
     Flow& flow = flows_[static_cast<std::size_t>(descriptor)];
-    const auto bytes = flow.open ? taken(descriptor) : std::nullopt;
-    if (!bytes) return;
-    const auto messages = messages_of(peers, descriptor);
-    if (flow.messages != messages || *bytes < flow.bytes) {
-        flow = {.open = true, .messages = messages, .bytes = *bytes, .memory = memory_};
+    if (!flow.open || flow.generation != generation || !answer.taken) return;
+    const auto bytes = *answer.taken;
+    const bool was_read = messages != messages_of(peers, descriptor);
+    if (was_read || !flow.based || flow.messages != messages || bytes < flow.bytes) {
+        flow = {.open = true,
+                .based = !was_read,
+                .generation = generation,
+                .messages = messages,
+                .bytes = bytes,
+                .memory = memory_};
         return;
     }
-    const auto came = *bytes - flow.bytes;
-    if (came > most_ / 2) near_.push_back(descriptor);
+    const auto came = bytes - flow.bytes;
     const bool endless = came > most_;
-    const bool costly = flow.old && came >= least_suspicious && memory_ > flow.memory + unexplained + came + came / 4;
+    flow.costly = flow.old && came >= least_suspicious && memory_ > flow.memory + unexplained + came + came / 4;
     flow.old = true;
-    if (flow.suspect || (!endless && (!costly || !sends_unfinished_frames(descriptor)))) return;
+    if ((came > most_ / 2 || flow.costly) && !std::exchange(flow.near, true)) near_.push_back(descriptor);
+    if (flow.suspect || (!endless && !(flow.costly && answer.unfinished_frames))) return;
     flow.suspect = true;
     suspects_.push_back(descriptor);
 }
@@ -167,7 +120,7 @@ void Inflow::convict(const Peers& peers) {
     for (const int descriptor : suspects_) {
         Flow& flow = flows_[static_cast<std::size_t>(descriptor)];
         if (std::exchange(flow.suspect, false) && flow.messages == messages_of(peers, descriptor))
-            guilty_.push_back(descriptor);
+            watch_.cut(descriptor);
     }
     suspects_.clear();
 }

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/peer.hpp"
 #include "common/time.hpp"
+#include "common/transport/connection_watch.hpp"
 #include "common/transport/peers.hpp"
 
 namespace rpcbroker::transport {
@@ -18,7 +20,7 @@ namespace rpcbroker::transport {
 /// Not thread-safe. Knows of tcp connections only: the system does not count what comes over ipc.
 class Inflow {
 public:
-    /// How often it is looked, and while somebody has sent more than half of what a message may have.
+    /// How often it is looked, and at those who have sent more than half of what a message may have, or look like a flood.
     static constexpr std::chrono::milliseconds period{25};
     static constexpr std::chrono::milliseconds short_period{5};
 
@@ -33,9 +35,11 @@ public:
     void accepted(int descriptor);
     void closed(int descriptor) noexcept;
 
-    /// Descriptors of those to cut. `drained`: all messages that had come were read in this turn; who is suspected is found
+    /// Cuts those who are to be cut. `drained`: all messages that had come were read in this turn; who is suspected is found
     /// guilty only when one of theirs still is not among them.
-    const std::vector<int>& look(const Peers& peers, bool drained, TimePoint now);
+    void look(const Peers& peers, bool drained, TimePoint now);
+    /// The addresses of those who were cut since the last call.
+    std::vector<std::string> take_cut() { return watch_.take_cut(); }
     /// When to look at the latest; nothing while nobody is there.
     [[nodiscard]] std::optional<TimePoint> next_look() const noexcept;
 
@@ -43,28 +47,35 @@ private:
     static constexpr std::size_t spare = std::size_t{128} << 10;
     struct Flow {
         bool open = false;
+        bool based = false;   ///< what follows is known
+        bool old = false;     ///< nothing was read of it since the last look either
+        bool costly = false;  ///< takes memory that its bytes do not explain
+        bool near = false;    ///< among those that are looked at often
         bool suspect = false;
-        bool old = false;            ///< nothing was read of it since the last look either
+        std::uint32_t generation = 0;
         std::uint32_t messages = 0;  ///< that were read of it
         std::uint64_t bytes = 0;     ///< that had come when the last one was read
         std::size_t memory = 0;      ///< of the process, then
     };
-    void look_at(const Peers& peers, int descriptor);
+    [[nodiscard]] std::chrono::milliseconds interval() const noexcept { return near_.empty() ? period : short_period; }
+    void add_question(const Peers& peers, int descriptor, std::vector<ConnectionWatch::Question>& questions) const;
+    void judge(const Peers& peers, const ConnectionWatch::Answer& answer);
     [[nodiscard]] std::uint32_t messages_of(const Peers& peers, int descriptor) const noexcept;
     void convict(const Peers& peers);
 
     std::size_t most_;
     std::vector<Flow> flows_;              ///< by descriptor
     std::vector<std::uint32_t> messages_;  ///< by slot
-    std::vector<int> near_;                ///< have sent more than half of the most
+    std::vector<int> near_;
     std::vector<int> suspects_;
-    std::vector<int> guilty_;
+    std::uint32_t generation_ = 0;
     std::size_t open_ = 0;
     std::size_t memory_ = 0;       ///< of the process, now
     std::size_t memory_then_ = 0;  ///< when all were looked at last
     TimePoint all_looked_at_;
     TimePoint rest_until_;  ///< with many connections a look at all takes long
     TimePoint looked_;
+    ConnectionWatch watch_;
 };
 
 }  // namespace rpcbroker::transport

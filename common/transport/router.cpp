@@ -63,14 +63,6 @@ void cut(int descriptor) noexcept {
     ::shutdown(descriptor, SHUT_RDWR);
 }
 
-// What came and libzmq has not taken: it would, before it notices that the connection was cut.
-void discard_waiting(int descriptor) noexcept {
-    std::array<char, std::size_t{64} << 10> unused;  // NOLINT(*-member-init): MSG_TRUNC copies nothing
-    constexpr int most = 1000;                       // who still sends is not waited for
-    for (int i = 0; i < most; ++i)
-        if (::recv(descriptor, unused.data(), unused.size(), MSG_DONTWAIT | MSG_TRUNC) <= 0) return;
-}
-
 // libzmq binds to addresses and interfaces, not to this name.
 std::string address_to_bind(const Endpoint& endpoint) {
     if (endpoint.transport() != Endpoint::Transport::tcp || endpoint.address() != "localhost") return endpoint.text();
@@ -298,15 +290,11 @@ std::string Router::address(PeerId peer) const {
 }
 
 std::vector<std::string> Router::cut_floods(bool drained, TimePoint now) {
-    std::vector<std::string> addresses;
+    auto addresses = state_->inflow.take_cut();
     const auto due = next_look();
     if (due && *due > now) return addresses;
     state_->read_events();
-    for (const int descriptor : state_->inflow.look(state_->peers, drained, now)) {
-        addresses.push_back(address_of(descriptor));
-        cut(descriptor);
-        discard_waiting(descriptor);
-    }
+    state_->inflow.look(state_->peers, drained, now);
     return addresses;
 }
 
