@@ -4,6 +4,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -56,9 +57,18 @@ void BrokerStreams::open(CallId id, std::string_view method, std::string_view pa
         boost::asio::post(loop_, [this, stream] { hand_out(*stream); });
     } else {
         stream->raw = client_.stream_raw(method, params, options);
-        stream->reader = std::thread{[this, stream] { read(stream); }};
+        start_reader(stream);
     }
     streams_.emplace(id, stream);
+}
+
+void BrokerStreams::start_reader(const std::shared_ptr<Stream>& stream) try {
+    stream->reader = std::thread{[this, stream] { read(stream); }};
+} catch (const std::system_error&) {
+    stream->raw.cancel();
+    stream->end =
+        Error{Code::resource_exhausted, "this gateway gets no more threads for streams", By::client, Ran::maybe};
+    boost::asio::post(loop_, [this, stream] { hand_out(*stream); });
 }
 
 void BrokerStreams::cancel(CallId id) {

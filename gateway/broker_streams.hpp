@@ -33,6 +33,7 @@ public:
 
 private:
     struct Stream;
+    void start_reader(const std::shared_ptr<Stream>& stream);
     void read(const std::shared_ptr<Stream>& stream);
     void hand_out(Stream& stream);
     void forget(CallId id);

@@ -46,6 +46,8 @@ public:
     void flush();
     /// Closes it where it broke a limit of time.
     void check(TimePoint now);
+    /// The client has not taken all of what it was sent.
+    [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty() || !writing_.empty(); }
     /// Bytes: of a message that is not whole, and of answers that the client has not taken.
     [[nodiscard]] std::size_t held() const;
     /// What it holds is needed. The client is told where that is possible.

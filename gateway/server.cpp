@@ -30,14 +30,19 @@ Server::Server(boost::asio::io_context& loop, const tcp::endpoint& listen, Clien
 Server::~Server() {
     const auto connections = std::exchange(connections_, {});
     for (const auto& connection : connections) connection->close();
+    // What waited for their sockets keeps them, and their sessions' ends cancel calls: both go before the calls do.
+    acceptor_.close();
+    timer_.cancel();
+    loop_.restart();
+    loop_.poll();
 }
 
 void Server::accept() {
     acceptor_.async_accept([this](const boost::system::error_code& error, tcp::socket socket) {
         if (!acceptor_.is_open()) return;
         if (!error) accepted(std::move(socket));
-        if (error != boost::asio::error::no_descriptors) return accept();
-        timer_.async_wait([this](const boost::system::error_code&) { accept(); });  // so long none is free
+        if (!error || error == boost::asio::error::connection_aborted) return accept();
+        timer_.async_wait([this](const boost::system::error_code&) { accept(); });  // nothing is free for so long
     });
 }
 
@@ -97,7 +102,9 @@ void Server::tick() {
     figures_.calls = calls_.under_way();
     flush();
     if (++ticks_ % ticks_to_ask_again == 0) catalog_.grow_old();
-    if (stop_at_ && (calls_.under_way() == 0 || now >= *stop_at_)) return loop_.stop();
+    const bool has_unsent = std::ranges::any_of(connections_, [](const auto& each) { return each->has_unsent(); });
+    const bool is_done = calls_.under_way() == 0 && !has_unsent;
+    if (stop_at_ && (is_done || now >= *stop_at_)) return loop_.stop();
     timer_.expires_after(tick_length);
     timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error) tick();

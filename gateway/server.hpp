@@ -28,7 +28,7 @@ public:
     [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
     /// Clients that connect from now on have to speak TLS.
     void use(std::shared_ptr<const tls::Context> tls) { tls_ = std::move(tls); }
-    /// Takes no more connections; stops the loop once no call is under way, or `grace` is over.
+    /// Takes no more connections; stops the loop once no call is under way and all answers are taken, or `grace` is over.
     void stop(std::chrono::milliseconds grace);
 
 private:

@@ -18,7 +18,7 @@ export async function open(url) {
   const seen = { outside: [], problems: [] };
   page.on("request", (request) => { if (!/^(data:|blob:)/.test(request.url()) && new URL(request.url()).origin !== new URL(url).origin) seen.outside.push(request.url()); });
   page.on("pageerror", (problem) => seen.problems.push(String(problem)));
-  page.on("console", (message) => { if (message.type() === "error" && !/status of [45]\d\d|ERR_CONNECTION_REFUSED/.test(message.text())) seen.problems.push(message.text()); });
+  page.on("console", (message) => { if (message.type() === "error" && !/status of [45]\d\d|ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)/.test(message.text())) seen.problems.push(message.text()); });
   await page.goto(url);
   return { context, page, seen };
 }

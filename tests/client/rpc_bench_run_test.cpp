@@ -64,13 +64,13 @@ TEST_CASE("so many calls are measured as were asked for, whoever makes them") {
 
 TEST_CASE("a round lasts as long as was asked for, after its warm-up") {
     Bench bench;
-    bench.options.warm_up = 50ms;
-    bench.options.duration = 100ms;
+    bench.options.warm_up = 1s;
+    bench.options.duration = 1s;
     const auto begin = Clock::now();
     const auto result = bench.run();
-    CHECK(Clock::now() - begin >= 150ms);
+    CHECK(Clock::now() - begin >= 2s);
     REQUIRE(result);
-    CHECK(result->measured() == 100ms);
+    CHECK(result->measured() == 1s);
     CHECK(result->all().warm_up() > 0);
     CHECK(result->all().latency().count() > 0);
 }

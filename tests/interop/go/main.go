@@ -84,7 +84,7 @@ func inFlight(client *rpc.Client, count int) {
 // A slow call does not hold up those after it.
 func outOfOrder(client *rpc.Client) {
 	var ms, n int
-	slow := client.Go("EchoUtil.Sleep", 1000, &ms, nil)
+	slow := client.Go("EchoUtil.Sleep", 5000, &ms, nil)
 	check("CountString", client.Call("EchoUtil.CountString", "sss", &n))
 	select {
 	case <-slow.Done:
@@ -93,7 +93,7 @@ func outOfOrder(client *rpc.Client) {
 	}
 	<-slow.Done
 	check("Sleep", slow.Error)
-	expect("Sleep", ms, 1000)
+	expect("Sleep", ms, 5000)
 }
 
 func expectError(what string, err error, wanted string) {
