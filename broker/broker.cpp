@@ -181,7 +181,8 @@ void Broker::State::run() {
         report_not_admitted(now);
         report_events();
         if (core.take_trimmed()) malloc_trim(0);
-        if (drain_end && finished(now) && (blocked == 0 || now >= *flush_end)) return;
+        const bool had_ended = flush_end.has_value();  // else what ends now is sent in the next turn
+        if (drain_end && finished(now) && had_ended && (blocked == 0 || now >= *flush_end)) return;
         wait(drained, blocked, now);
     }
 }
@@ -262,7 +263,6 @@ bool Broker::State::finished(TimePoint now) {
     if (!flush_end) {
         flush_end = now + flush_at_end;
         core.end_all(now);
-        send_all();
     }
     return true;
 }
@@ -323,7 +323,7 @@ void Broker::State::wait(bool drained, std::size_t blocked, TimePoint now) {
     std::optional<Duration> timeout;
     const auto at_most = [&](Duration limit) { timeout = timeout ? std::min(*timeout, limit) : limit; };
     if (const auto next = core.next_deadline()) at_most(*next - now);
-    if (blocked > 0) at_most(retry_blocked);
+    if (blocked > 0 || flush_end) at_most(retry_blocked);
     for (const auto* side : {&front, &back})
         if (const auto next = side->router.next_look()) at_most(std::max(*next - now, Duration::zero()));
     if (drain_end && *drain_end > now) at_most(*drain_end - now);

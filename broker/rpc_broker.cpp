@@ -179,6 +179,9 @@ int main(int argc, char** argv) {
     } catch (const Error& error) {
         std::cerr << "rpc-broker: " << error.message() << '\n';
         return cannot_bind;
+    } catch (const std::exception& problem) {
+        std::cerr << "rpc-broker: " << problem.what() << '\n';
+        return cannot_bind;
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 #include "worker/runtime.hpp"
 
 #include <algorithm>
+#include <system_error>
 
 #include "worker/runtime_thread.hpp"
 
@@ -33,9 +34,14 @@ void Runtime::stop() noexcept {
 void Runtime::run() {
     connect();
     for (unsigned i = 0; i <= options_.threads; ++i) threads_.push_back(std::make_unique<Thread>(*this));
-    for (auto& each : threads_) {
-        if (each == threads_.front()) continue;
-        each->thread = std::thread{[this, self = each.get()] { serve_guarded(*self); }};
+    try {
+        for (auto& each : threads_) {
+            if (each == threads_.front()) continue;
+            each->thread = std::thread{[this, self = each.get()] { serve_guarded(*self); }};
+        }
+    } catch (const std::system_error&) {
+        const std::lock_guard lock{mutex_};
+        end(std::current_exception());
     }
     serve_guarded(*threads_.front());
     for (auto& each : threads_) {

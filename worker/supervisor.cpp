@@ -91,6 +91,7 @@ void Supervisor::start(Process& process, const StopSignal& stop) {
         ::setpgid(0, 0);
         ::close(ends[0]);
         const StopSignal own;
+        own.ignore_repeats_of(parent);
         held.release();
         become(ends[1], own);
     }
@@ -140,7 +141,7 @@ void Supervisor::read(Process& process) {
 }
 
 void Supervisor::reap(Process& process) {
-    int status = 0;
+    int status = W_EXITCODE(EXIT_FAILURE, 0);
     while (::waitpid(process.pid, &status, 0) < 0 && errno == EINTR) {
     }
     ::close(std::exchange(process.pipe, -1));

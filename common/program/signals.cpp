@@ -18,6 +18,7 @@ namespace {
 // What a signal handler may touch. There is one StopSignal in a process.
 std::atomic<int> handler_descriptor{-1};
 std::atomic<int> received_signal{0};
+std::atomic<pid_t> patient_sender{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
 int make_event() {
@@ -31,24 +32,38 @@ void set_off(int descriptor) noexcept {
     [[maybe_unused]] const auto written = write(descriptor, &one, sizeof one);
 }
 
-void set_action(int number, void (*action)(int)) noexcept {
+void set_default(int number, void (*action)(int)) noexcept {
     struct sigaction change {};
     change.sa_handler = action;
-    change.sa_flags = SA_RESTART;
     sigaction(number, &change, nullptr);
 }
 
 void restore_defaults() noexcept {
-    set_action(SIGTERM, SIG_DFL);
-    set_action(SIGINT, SIG_DFL);
+    set_default(SIGTERM, SIG_DFL);
+    set_default(SIGINT, SIG_DFL);
 }
 
-void on_signal(int number) noexcept {
-    const int error = errno;
-    restore_defaults();
+void note(int number) noexcept {
     received_signal.store(number);
     set_off(handler_descriptor.load());
+}
+
+void on_signal(int number, siginfo_t* info, void* /*context*/) noexcept {
+    const int error = errno;
+    if (received_signal.load() == 0) {
+        note(number);
+    } else if (info->si_code > 0 || info->si_pid == 0 || info->si_pid != patient_sender.load()) {
+        restore_defaults();
+        ::raise(number);  // taken when the handler returns
+    }
     errno = error;
+}
+
+void handle(int number) noexcept {
+    struct sigaction change {};
+    change.sa_sigaction = on_signal;
+    change.sa_flags = SA_RESTART | SA_SIGINFO;
+    sigaction(number, &change, nullptr);
 }
 
 }  // namespace
@@ -56,9 +71,9 @@ void on_signal(int number) noexcept {
 StopSignal::StopSignal() : descriptor_(make_event()) {
     received_signal.store(0);
     handler_descriptor.store(descriptor_);
-    set_action(SIGPIPE, SIG_IGN);
-    set_action(SIGTERM, on_signal);
-    set_action(SIGINT, on_signal);
+    set_default(SIGPIPE, SIG_IGN);
+    handle(SIGTERM);
+    handle(SIGINT);
 }
 
 StopSignal::~StopSignal() {
@@ -69,7 +84,9 @@ StopSignal::~StopSignal() {
 
 int StopSignal::received() const noexcept { return received_signal.load(); }
 
-void StopSignal::raise(int signal) const noexcept { on_signal(signal); }
+void StopSignal::raise(int signal) const noexcept { note(signal); }
+
+void StopSignal::ignore_repeats_of(pid_t sender) const noexcept { patient_sender.store(sender); }
 
 StopThread::StopThread(const StopSignal& signal, std::function<void()> stop) : quit_(make_event()) {
     thread_ = std::thread{[asked = signal.descriptor(), quit = quit_, stop = std::move(stop)] {

@@ -1,13 +1,15 @@
 // SIGTERM and SIGINT: the first asks the program to end in order, a second one ends it at once.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <thread>
 
 namespace rpcbroker {
 
-/// While it lives, the first SIGTERM or SIGINT makes `descriptor()` readable and gives both signals back their default
-/// action, so that the next one ends the process (exit status 128 + signal in a shell). SIGPIPE is ignored from then
+/// While it lives, the first SIGTERM or SIGINT makes `descriptor()` readable, and the next one ends the process (exit status
+/// 128 + signal in a shell). SIGPIPE is ignored from then
 /// on; SIGHUP is left alone, reserved. One per process; make it in main() before any thread. After fork() the child
 /// makes its own: until then it shares the parent's descriptor.
 class StopSignal {
@@ -25,6 +27,8 @@ public:
     [[nodiscard]] int received() const noexcept;
     /// As if `signal` had come. From any thread, and from signal handlers.
     void raise(int signal) const noexcept;
+    /// Of this process only the first signal counts: it passes on what the whole group or unit may have been sent already.
+    void ignore_repeats_of(pid_t sender) const noexcept;
 
 private:
     int descriptor_;

@@ -179,7 +179,7 @@ bool Dealer::next_event(ConnectionEvent& event) {
         return false;
     }
     const bool closed = state.untold->what == What::closed;
-    if (closed && (state.has_frame || state.link->socket.has_input())) return false;
+    if (closed && (state.has_frame || state.link->socket.look())) return false;
     event = *std::exchange(state.untold, std::nullopt);
     if (closed) state.end_link();
     return true;

@@ -280,7 +280,7 @@ bool Router::next_closed(PeerId& peer) {
     if (state.peers.next_closed(peer)) return true;
     state.read_events();
     // What a peer sent before its connection closed can be read when libzmq says that it is closed.
-    if (state.peers.awaits_drained() && !state.socket.has_input()) state.peers.drained();
+    if (state.peers.awaits_drained() && !state.socket.look()) state.peers.drained();
     return state.peers.next_closed(peer);
 }
 

@@ -112,7 +112,9 @@ public:
     bool wait_to_receive(Frame& frame);
     /// The rest of a message of several frames.
     void skip(Frame& frame);
-    /// Costs a system call, unless nothing was done here since there was no input.
+    /// Whether there is input, also where the descriptor was not seen readable since there was none. Costs a system call.
+    bool look();
+    /// The same, at no cost where nothing was done here since there was no input: what came since then may be missed.
     bool has_input() { return !quiet_ && look(); }
     /// Nothing was there when it was last asked, and its descriptor has not been seen readable since.
     [[nodiscard]] bool is_quiet() const noexcept { return quiet_; }
@@ -125,7 +127,6 @@ public:
     Sent send(Body& body);
 
 private:
-    bool look();
     Sent send(zmq_msg_t* message, int flags);
     Sent send_copy(std::string_view bytes, int flags);
 

@@ -50,6 +50,18 @@ class BrokerLeaves(RpcTest):
         self.assert_error(client.response(msgid)[0], "UNAVAILABLE", by="broker", ran="no")
         self.assertEqual(broker.wait(), 0)
 
+    def test_as_many_as_wait_are_answered(self):
+        broker = self.broker("--drain-timeout", "300ms")
+        worker = self.peer(broker.backend)
+        self.assertIsNone(worker.register({"Slow": ["Go"]}, capacity=0)[0])
+        client = self.client(broker)  # takes no batches: each answer is a body of its own
+        msgids = [client.request("Slow.Go") for _ in range(5000)]
+        client.result("rpc.ping")
+        broker.signal(signal.SIGTERM)
+        for msgid in msgids:
+            self.assert_error(client.response(msgid)[0], "UNAVAILABLE", by="broker", ran="no")
+        self.assertEqual(broker.wait(), 0)
+
     def test_large_results_arrive_before_the_end(self):
         broker, client = self.start()
         text = "s" * (1 << 20)

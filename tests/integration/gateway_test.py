@@ -208,7 +208,7 @@ class Gateway(RpcTest):
         self.assertEqual(read_to_end(self.stranger(gateway, b'{"method":"EchoUtil.Upper","params":["x"],"id":1}')), b"")
 
     def test_slow_and_silent_clients_are_cut(self):
-        gateway = self.served("--first-byte-timeout", "200ms", "--message-timeout", "200ms", "--idle-timeout", "200ms")
+        gateway = self.served("--first-byte-timeout", "1s", "--message-timeout", "1s", "--idle-timeout", "1s")
         for first in (b"", b"P", b"POST /rpc HTTP/1.1\r\n", b"POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[",
                       b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"):
             read_to_end(self.stranger(gateway, first))

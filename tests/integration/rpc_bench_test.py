@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-from rpckit import BIN, PATIENCE, RpcTest, clean_environment, in_flight, main, wait_until
+from rpckit import BIN, PATIENCE, SLOWER, RpcTest, clean_environment, in_flight, main, wait_until
 
 SHORT = ("--warm-up", "50ms", "--duration", "200ms")
 QUANTILES = ("min", "p50", "p90", "p99", "p999", "p9999", "max")
@@ -294,7 +294,7 @@ class OnItsOwn(RpcBenchTest):
         bench = self.program("rpc-bench", "--self", "--format", "json", "--warm-up", "0", "--duration", "1h",
                              *arguments)
         children = wait_until(lambda: len(found := children_of(bench.pid)) == 2 and found, "it has a broker and a worker")
-        time.sleep(0.5)  # until it calls, or nearly: any moment must do
+        time.sleep(0.5 * SLOWER)  # until it calls, or nearly: any moment must do
         for child in children:  # Ctrl-C in a terminal is for rpc-bench alone, which ends them in order
             self.assertNotEqual(os.getpgid(child), os.getpgid(bench.pid))
         return bench, children
@@ -332,7 +332,7 @@ class OnItsOwn(RpcBenchTest):
     def test_a_broker_that_dies_is_told(self):
         bench, children = self.started("--timeout", "300ms")
         os.kill(children[0], signal.SIGKILL)
-        time.sleep(0.5)
+        time.sleep(0.5 * SLOWER)
         bench.signal(signal.SIGINT)
         document = json.loads(bench.line())
         self.assertGreater(document["rounds"][0]["errors"]["UNAVAILABLE"]["count"], 0)

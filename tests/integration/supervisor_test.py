@@ -4,7 +4,7 @@ import os
 import pathlib
 import signal
 
-from rpckit import RpcTest, main, wait_until
+from rpckit import RpcTest, in_flight, main, wait_until
 
 
 def children(pid):
@@ -52,6 +52,16 @@ class Supervisor(RpcTest):
         wait_until(lambda: any(worker["in_flight"] for worker in self.peer_of_test.result("rpc.workers")), "it runs")
         self.supervisor.signal(signal.SIGTERM)
         self.assertEqual(self.peer_of_test.response(msgid), (None, 1000))
+        self.assertEqual(self.supervisor.wait(), 0)
+
+    def test_a_signal_to_the_whole_unit_is_one_to_each(self):
+        """As systemd stops a service, or Ctrl-C does at a terminal: the supervisor's own word to its children is no second one."""
+        calls = [self.peer_of_test.request("EchoUtil.Sleep", 700) for _ in range(3)]
+        wait_until(lambda: in_flight(self.peer_of_test) == 3, "the calls run")
+        for pid in [self.supervisor.pid, *children(self.supervisor.pid)]:
+            os.kill(pid, signal.SIGTERM)
+        for call in calls:
+            self.assertEqual(self.peer_of_test.response(call), (None, 700))
         self.assertEqual(self.supervisor.wait(), 0)
 
     def test_its_children_do_not_outlive_it(self):
