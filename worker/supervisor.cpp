@@ -91,7 +91,7 @@ void Supervisor::start(Process& process, const StopSignal& stop) {
         ::setpgid(0, 0);
         ::close(ends[0]);
         const StopSignal own;
-        own.ignore_repeats_of(parent);
+        own.do_not_count(parent);
         held.release();
         become(ends[1], own);
     }

@@ -18,7 +18,8 @@ namespace {
 // What a signal handler may touch. There is one StopSignal in a process.
 std::atomic<int> handler_descriptor{-1};
 std::atomic<int> received_signal{0};
-std::atomic<pid_t> patient_sender{0};
+std::atomic<pid_t> uncounted_sender{0};
+std::atomic<bool> was_counted{false};
 static_assert(std::atomic<int>::is_always_lock_free);
 
 int make_event() {
@@ -50,11 +51,12 @@ void note(int number) noexcept {
 
 void on_signal(int number, siginfo_t* info, void* /*context*/) noexcept {
     const int error = errno;
-    if (received_signal.load() == 0) {
-        note(number);
-    } else if (info->si_code > 0 || info->si_pid == 0 || info->si_pid != patient_sender.load()) {
+    const bool counts = info->si_code > 0 || info->si_pid == 0 || info->si_pid != uncounted_sender.load();
+    if (counts && was_counted.exchange(true)) {
         restore_defaults();
         ::raise(number);  // taken when the handler returns
+    } else {
+        note(number);
     }
     errno = error;
 }
@@ -70,6 +72,8 @@ void handle(int number) noexcept {
 
 StopSignal::StopSignal() : descriptor_(make_event()) {
     received_signal.store(0);
+    was_counted.store(false);
+    uncounted_sender.store(0);
     handler_descriptor.store(descriptor_);
     set_default(SIGPIPE, SIG_IGN);
     handle(SIGTERM);
@@ -84,9 +88,12 @@ StopSignal::~StopSignal() {
 
 int StopSignal::received() const noexcept { return received_signal.load(); }
 
-void StopSignal::raise(int signal) const noexcept { note(signal); }
+void StopSignal::raise(int signal) const noexcept {
+    was_counted.store(true);
+    note(signal);
+}
 
-void StopSignal::ignore_repeats_of(pid_t sender) const noexcept { patient_sender.store(sender); }
+void StopSignal::do_not_count(pid_t sender) const noexcept { uncounted_sender.store(sender); }
 
 StopThread::StopThread(const StopSignal& signal, std::function<void()> stop) : quit_(make_event()) {
     thread_ = std::thread{[asked = signal.descriptor(), quit = quit_, stop = std::move(stop)] {

@@ -27,8 +27,9 @@ public:
     [[nodiscard]] int received() const noexcept;
     /// As if `signal` had come. From any thread, and from signal handlers.
     void raise(int signal) const noexcept;
-    /// Of this process only the first signal counts: it passes on what the whole group or unit may have been sent already.
-    void ignore_repeats_of(pid_t sender) const noexcept;
+    /// A signal of this process is never a second one, nor makes another's one: it passes on what the whole group or unit may
+    /// have been sent as well.
+    void do_not_count(pid_t sender) const noexcept;
 
 private:
     int descriptor_;
