@@ -54,7 +54,7 @@ void on_signal(int number, siginfo_t* info, void* /*context*/) noexcept {
     const bool counts = info->si_code > 0 || info->si_pid == 0 || info->si_pid != uncounted_sender.load();
     if (counts && was_counted.exchange(true)) {
         restore_defaults();
-        ::raise(number);  // taken when the handler returns
+        static_cast<void>(::raise(number));  // taken when the handler returns
     } else {
         note(number);
     }
