@@ -160,11 +160,15 @@ void ClientSession::note_key_trouble(Link& link, KeyTrouble keys) noexcept {
 }
 
 /// Time in which nobody ran this session is not the broker's silence: it is taken out.
-void ClientSession::judge_silence(BrokerIndex broker, TimePoint now) {
-    Link& link = links_[broker];
+void ClientSession::forgive_unattended(Link& link, TimePoint now) noexcept {
     if (!awaits_word(link)) return;
     const Duration unattended = now - std::exchange(link.checked, now);
     if (unattended > 2 * link.heartbeat) link.quiet_since = std::min(now, link.quiet_since + unattended);
+}
+
+void ClientSession::judge_silence(BrokerIndex broker, TimePoint now) {
+    Link& link = links_[broker];
+    if (!awaits_word(link)) return;
     if (!is_heard(link, now)) {
         link.trouble = "connected, but silent";
         lose(broker, "the broker at " + link.endpoint + " went silent", now);

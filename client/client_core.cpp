@@ -301,6 +301,7 @@ void ClientSession::on_sent(BrokerIndex broker) {
 }
 
 void ClientSession::on_time(TimePoint now) {
+    for (Link& link : links_) forgive_unattended(link, now);
     while (const auto id = deadlines_.pop_due(now)) on_timer(*id, now);
     for (BrokerIndex broker = 0; broker < links_.size(); ++broker) judge_silence(broker, now);
     end_kept_out();

@@ -257,6 +257,7 @@ private:
     [[nodiscard]] PeerId peer_of(BrokerIndex broker) const noexcept { return {broker, links_[broker].generation}; }
     std::string& write_to(BrokerIndex broker);
     void say_hello(BrokerIndex broker, LinkState state, TimePoint now);
+    static void forgive_unattended(Link& link, TimePoint now) noexcept;
     void judge_silence(BrokerIndex broker, TimePoint now);
     void lose(BrokerIndex broker, const std::string& reason, TimePoint now);
     void take_back_unsent(BrokerIndex broker);

@@ -200,6 +200,17 @@ TEST_CASE("time in which nobody ran the session is not the broker's silence") {
     require_lost(net.outcome());
 }
 
+TEST_CASE("a deadline that passed while nobody ran the session is not the broker's silence either") {
+    SessionHarness net;
+    net.connect();
+    net.start({.timeout = 1s});
+    net.sent();
+    net.pass(500ms);
+    net.now += 20s;
+    net.session.on_time(net.now);
+    require_error(net.outcome(), Code::deadline_exceeded, Ran::maybe);
+}
+
 TEST_CASE("a broker that starts again under the same connection is noticed by its id") {
     SessionHarness net;
     net.connect(0, "one");
