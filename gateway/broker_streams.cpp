@@ -52,9 +52,7 @@ void BrokerStreams::open(CallId id, std::string_view method, std::string_view pa
     stream->item = std::move(item);
     stream->done = std::move(done);
     if (streams_.size() >= most) {
-        stream->end =
-            Error{Code::resource_exhausted, "this gateway has too many streams under way", By::client, Ran::no};
-        boost::asio::post(loop_, [this, stream] { hand_out(*stream); });
+        refuse(stream, "this gateway has too many streams under way", Ran::no);
     } else {
         stream->raw = client_.stream_raw(method, params, options);
         start_reader(stream);
@@ -66,8 +64,11 @@ void BrokerStreams::start_reader(const std::shared_ptr<Stream>& stream) try {
     stream->reader = std::thread{[this, stream] { read(stream); }};
 } catch (const std::system_error&) {
     stream->raw.cancel();
-    stream->end =
-        Error{Code::resource_exhausted, "this gateway gets no more threads for streams", By::client, Ran::maybe};
+    refuse(stream, "this gateway gets no more threads for streams", Ran::maybe);
+}
+
+void BrokerStreams::refuse(const std::shared_ptr<Stream>& stream, const char* why, Ran ran) {
+    stream->end = Error{Code::resource_exhausted, why, By::client, ran};
     boost::asio::post(loop_, [this, stream] { hand_out(*stream); });
 }
 

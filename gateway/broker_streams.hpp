@@ -34,6 +34,7 @@ public:
 private:
     struct Stream;
     void start_reader(const std::shared_ptr<Stream>& stream);
+    void refuse(const std::shared_ptr<Stream>& stream, const char* why, Ran ran);
     void read(const std::shared_ptr<Stream>& stream);
     void hand_out(Stream& stream);
     void forget(CallId id);

@@ -248,6 +248,7 @@ void Connection::check(TimePoint now) {
 }
 
 std::size_t Connection::held() const {
+    if (phase_ == Phase::closed) return 0;
     return message_bytes_ + unsent_.size() + writing_.size() + (session_ ? session_->held() : 0);
 }
 

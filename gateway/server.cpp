@@ -75,22 +75,17 @@ void Server::flush() {
 
 /// Those who hold most are cut until the others may hold what they do.
 void Server::check_connections(TimePoint now) {
-    std::vector<std::pair<std::size_t, std::shared_ptr<Connection>>> by_size;
+    std::vector connections(connections_.begin(), connections_.end());
     std::size_t held = 0;
-    for (const auto& connection : std::vector(connections_.begin(), connections_.end())) {
+    for (const auto& connection : connections) {
         connection->check(now);
-        if (const auto size = connection->held(); size > 0) {
-            held += size;
-            by_size.emplace_back(size, connection);
-        }
+        held += connection->held();
     }
-    if (held > settings_.limits.held) {
-        std::ranges::sort(by_size, std::greater{}, [](const auto& each) { return each.first; });
-        for (const auto& [size, connection] : by_size) {
-            if (held <= settings_.limits.held) break;
-            connection->cut_for_memory();
-            held -= size;
-        }
+    if (held > settings_.limits.held)
+        std::ranges::sort(connections, std::greater{}, [](const auto& each) { return each->held(); });
+    for (auto next = connections.begin(); next != connections.end() && held > settings_.limits.held; ++next) {
+        held -= (*next)->held();
+        (*next)->cut_for_memory();
     }
     figures_.held = held;
 }

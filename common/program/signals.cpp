@@ -33,15 +33,15 @@ void set_off(int descriptor) noexcept {
     [[maybe_unused]] const auto written = write(descriptor, &one, sizeof one);
 }
 
-void set_default(int number, void (*action)(int)) noexcept {
+void set_action(int number, void (*action)(int)) noexcept {
     struct sigaction change {};
     change.sa_handler = action;
     sigaction(number, &change, nullptr);
 }
 
 void restore_defaults() noexcept {
-    set_default(SIGTERM, SIG_DFL);
-    set_default(SIGINT, SIG_DFL);
+    set_action(SIGTERM, SIG_DFL);
+    set_action(SIGINT, SIG_DFL);
 }
 
 void note(int number) noexcept {
@@ -75,7 +75,7 @@ StopSignal::StopSignal() : descriptor_(make_event()) {
     was_counted.store(false);
     uncounted_sender.store(0);
     handler_descriptor.store(descriptor_);
-    set_default(SIGPIPE, SIG_IGN);
+    set_action(SIGPIPE, SIG_IGN);
     handle(SIGTERM);
     handle(SIGINT);
 }

@@ -88,8 +88,13 @@ void discard_waiting(int descriptor) noexcept {
 
 }  // namespace
 
+void cut(int descriptor) noexcept {
+    const linger at_once{1, 0};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::shutdown(descriptor, SHUT_RDWR);
+}
+
 ConnectionWatch::~ConnectionWatch() {
-    if (!thread_.joinable()) return;
     {
         const std::lock_guard lock{mutex_};
         quit_ = true;
@@ -104,7 +109,7 @@ void ConnectionWatch::ask(std::vector<Question> questions) {
         const std::lock_guard lock{mutex_};
         questions_ = std::move(questions);
     }
-    start();
+    work_.notify_one();
 }
 
 std::vector<ConnectionWatch::Answer> ConnectionWatch::take_answers() {
@@ -117,12 +122,12 @@ std::vector<ConnectionWatch::Answer> ConnectionWatch::take_answers() {
 
 void ConnectionWatch::cut(int descriptor) {
     const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-    if (own < 0) return;
+    if (own < 0) return cut_now(descriptor);
     {
         const std::lock_guard lock{mutex_};
         to_cut_.push_back(own);
     }
-    start();
+    work_.notify_one();
 }
 
 std::vector<std::string> ConnectionWatch::take_cut() {
@@ -132,11 +137,6 @@ std::vector<std::string> ConnectionWatch::take_cut() {
     return std::exchange(cut_, {});
 }
 
-void ConnectionWatch::start() {
-    if (thread_.joinable()) return work_.notify_one();
-    thread_ = std::thread{[this] { run(); }};
-}
-
 void ConnectionWatch::run() {
     std::unique_lock lock{mutex_};
     while (true) {
@@ -144,7 +144,10 @@ void ConnectionWatch::run() {
         if (!to_cut_.empty()) {
             const auto to_cut = std::exchange(to_cut_, {});
             lock.unlock();
-            for (const int descriptor : to_cut) cut_now(descriptor);
+            for (const int descriptor : to_cut) {
+                cut_now(descriptor);
+                ::close(descriptor);
+            }
             lock.lock();
         } else if (quit_) {
             return;
@@ -170,11 +173,8 @@ void ConnectionWatch::cut_now(int descriptor) {
         cut_.push_back(std::move(address));
         has_cut_ = true;
     }
-    const linger at_once{1, 0};
-    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    ::shutdown(descriptor, SHUT_RDWR);
+    transport::cut(descriptor);
     discard_waiting(descriptor);
-    ::close(descriptor);
 }
 
 }  // namespace rpcbroker::transport

@@ -14,6 +14,9 @@
 
 namespace rpcbroker::transport {
 
+/// Ends the connection by reset, so that neither system keeps anything of it. May wait for who reads from it just now.
+void cut(int descriptor) noexcept;
+
 /// Used by one thread. A descriptor may be another connection's by the time that it is asked about: whoever reads the
 /// socket's events before the answers knows.
 class ConnectionWatch {
@@ -30,7 +33,7 @@ public:
         bool unfinished_frames = false;      ///< what waits is a row of frames that all say that more will come
     };
 
-    ConnectionWatch() = default;
+    ConnectionWatch() : thread_{[this] { run(); }} {}
     ~ConnectionWatch();  ///< connections that are to be cut are cut
     ConnectionWatch(const ConnectionWatch&) = delete;
     ConnectionWatch& operator=(const ConnectionWatch&) = delete;
@@ -41,13 +44,13 @@ public:
     [[nodiscard]] bool is_busy() const noexcept { return busy_; }
     /// To the last questions, all at once; empty while they are not there.
     std::vector<Answer> take_answers();
-    /// Ends the connection by reset. From here on it is this one, whatever becomes of the descriptor.
+    /// As above, without waiting, unless the process has no descriptor left. From here on it is this connection, whatever becomes
+    /// of the descriptor.
     void cut(int descriptor);
     /// The addresses of those that were cut since the last call. They are there before the socket says that the connection is gone.
     std::vector<std::string> take_cut();
 
 private:
-    void start();
     void run();
     void cut_now(int descriptor);
 
@@ -61,7 +64,7 @@ private:
     std::vector<Answer> answers_;
     std::vector<int> to_cut_;
     std::vector<std::string> cut_;
-    std::thread thread_;  ///< from the first question on
+    std::thread thread_;  ///< last: it uses the others
 };
 
 }  // namespace rpcbroker::transport

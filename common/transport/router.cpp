@@ -56,13 +56,6 @@ void make_directory(const std::string& path) {
     ::mkdir(path.substr(0, slash).c_str(), S_IRWXU);
 }
 
-// By reset, so that neither system keeps anything of it.
-void cut(int descriptor) noexcept {
-    const linger at_once{1, 0};
-    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    ::shutdown(descriptor, SHUT_RDWR);
-}
-
 // libzmq binds to addresses and interfaces, not to this name.
 std::string address_to_bind(const Endpoint& endpoint) {
     if (endpoint.transport() != Endpoint::Transport::tcp || endpoint.address() != "localhost") return endpoint.text();

@@ -187,27 +187,27 @@ TEST_CASE("a call that was not taken before the broker went silent waits") {
     CHECK(net.calls_sent().size() == 1);
 }
 
+/// One call is under way when the process is halted for a while.
+struct Halted : SessionHarness {
+    explicit Halted(std::chrono::milliseconds timeout) {
+        connect();
+        start({.timeout = timeout});
+        sent();
+        pass(500ms);
+        now += 20s;
+        session.on_time(now);
+    }
+};
+
 TEST_CASE("time in which nobody ran the session is not the broker's silence") {
-    SessionHarness net;
-    net.connect();
-    net.start({.timeout = 60s});
-    net.sent();
-    net.pass(500ms);
-    net.now += 20s;
-    net.session.on_time(net.now);
+    Halted net{60s};
     CHECK_FALSE(net.session.has_outcomes());
     net.pass(2s);
     require_lost(net.outcome());
 }
 
 TEST_CASE("a deadline that passed while nobody ran the session is not the broker's silence either") {
-    SessionHarness net;
-    net.connect();
-    net.start({.timeout = 1s});
-    net.sent();
-    net.pass(500ms);
-    net.now += 20s;
-    net.session.on_time(net.now);
+    Halted net{1s};
     require_error(net.outcome(), Code::deadline_exceeded, Ran::maybe);
 }
 

@@ -190,5 +190,15 @@ TEST_CASE("who does not read what it asked for holds it") {
     deaf.join();
 }
 
+TEST_CASE("a server that ends with calls under way leaves nothing behind that calls it") {
+    World world;  // of whose four threads the calls take two
+    Talk one{world};
+    Talk other{world};
+    for (auto* talk : {&one, &other}) talk->post("Sleep", "[60000]");
+    Talk asks{world};
+    asks.post("CountString", R"(["this is test"])");
+    CHECK(asks.read("\r\n\r\n3\n", 1));  // so those before it have been read
+}
+
 }  // namespace
 }  // namespace rpcbroker::test

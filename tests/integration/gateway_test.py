@@ -274,6 +274,17 @@ class Gateway(RpcTest):
         asker.join()
         self.assertEqual(statuses, [(200, "700\n")])
 
+    def test_answers_are_taken_before_it_ends(self):
+        gateway = self.served()
+        sock = self.stranger(gateway, b"")
+        body = json.dumps(["x" * 12_000_000]).encode()
+        sock.sendall(b"POST /call/EchoUtil.Echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        sock.recv(1, socket.MSG_PEEK)  # it is there, and more of it than the system takes
+        gateway.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        self.assertEqual(len(read_to_end(sock).partition(b"\r\n\r\n")[2]), 12_000_003)
+        self.assertEqual(gateway.wait(), 0)
+
     def test_mistakes_are_told(self):
         for flags, word in ((["--listen", "0.0.0.0:0"], "--insecure"), (["--listen", "127.0.0.1:99999"], "--listen"),
                             (["--listen", "9999"], "--listen"), (["--token-file", "/none"], "--token-file"),
