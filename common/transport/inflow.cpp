@@ -119,8 +119,9 @@ void Inflow::judge(const Peers& peers, const ConnectionWatch::Answer& answer) {
 void Inflow::convict(const Peers& peers) {
     for (const int descriptor : suspects_) {
         Flow& flow = flows_[static_cast<std::size_t>(descriptor)];
-        if (std::exchange(flow.suspect, false) && flow.messages == messages_of(peers, descriptor))
-            watch_.cut(descriptor);
+        if (!std::exchange(flow.suspect, false) || flow.messages != messages_of(peers, descriptor)) continue;
+        watch_.cut(descriptor);
+        closed(descriptor);  // to be cut may take a while, and is once only
     }
     suspects_.clear();
 }
