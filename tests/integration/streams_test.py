@@ -172,7 +172,7 @@ class Ends(RpcTest):
         self.assertEqual(self.ticker.notification("rpc.cancel"), [call])
 
     def test_its_deadline_ends_it(self):
-        msgid, call = self.begin(timeout=200)
+        msgid, call = self.begin(timeout=1000)
         self.ticker.send(3, call, "tick")
         self.assertEqual(self.reader.receive(), [3, msgid, "tick"])
         error, _ = self.reader.response(msgid)

@@ -53,7 +53,6 @@ struct Scene {
 
     RouterOptions router() {
         RouterOptions options;
-        options.handshake = std::chrono::milliseconds{300};
         options.keys = RouterKeys{broker.secret_key, guests.admit()};
         return options;
     }
