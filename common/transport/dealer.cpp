@@ -1,6 +1,7 @@
 #include "common/transport/dealer.hpp"
 
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "common/transport/dealer_state.hpp"
@@ -66,15 +67,23 @@ Link::Link(Context context, const DealerOptions& options)
 Dealer::State::State(Context shared, DealerOptions given)
     : context(std::move(shared)), options(std::move(given)), link(std::make_unique<Link>(context, options)) {}
 
+// Where the process has no descriptors left it is tried again: some may come back, as those of the connection that just ended.
 void Dealer::State::make_link() {
-    if (!std::exchange(link_is_new, false)) link = std::make_unique<Link>(context, options);
-    link->socket.set_family(*endpoint);
-    if (link->socket.connect(endpoint->text().c_str()) != 0) fail("zmq_connect");
+    link.reset();
+    try {
+        link = std::make_unique<Link>(context, options);
+        link->socket.set_family(*endpoint);
+        if (link->socket.connect(endpoint->text().c_str()) != 0) fail("zmq_connect");
+    } catch (const std::system_error& error) {
+        link.reset();
+        revive_at = Clock::now() + options.reconnect_max;
+        untold = {What::refused, endpoint->text() + ": no socket to connect with: " + error.what()};
+    }
 }
 
 void Dealer::State::read_events() {
     Monitor::Event said{};
-    while (!untold && link->monitor.next(said)) take(said);
+    while (!untold && link && link->monitor.next(said)) take(said);
 }
 
 void Dealer::State::take(const Monitor::Event& said) {
@@ -99,8 +108,7 @@ void Dealer::State::take(const Monitor::Event& said) {
 // would connect it again by itself meanwhile, and what is said on that connection would be lost with it.
 void Dealer::State::end_link() {
     link->socket.set(ZMQ_LINGER, 0);
-    link = std::make_unique<Link>(context, options);
-    link_is_new = true;
+    link.reset();
     const auto now = Clock::now();
     revive_at = now - connected_at < short_connection ? now + options.reconnect : now;
     revive_when_due();
@@ -113,7 +121,7 @@ void Dealer::State::revive_when_due() {
 }
 
 bool Dealer::State::is_ready() {
-    return untold || has_frame || link->socket.has_input() || link->monitor.socket().has_input();
+    return untold || has_frame || (link && (link->socket.has_input() || link->monitor.socket().has_input()));
 }
 
 bool Dealer::State::wait_for_body() {
@@ -127,7 +135,7 @@ Dealer::Dealer(Context context, const DealerOptions& options)
 
 // Without a connection there is nothing to leave, but libzmq would linger over a handshake that is under way.
 Dealer::~Dealer() {
-    if (!state_->is_connected) state_->link->socket.set(ZMQ_LINGER, 0);
+    if (state_->link && !state_->is_connected) state_->link->socket.set(ZMQ_LINGER, 0);
 }
 
 Result<void> Dealer::connect(const Endpoint& endpoint) {
@@ -146,14 +154,17 @@ Result<void> Dealer::connect(const Endpoint& endpoint) {
     return {};
 }
 
-bool Dealer::may_have_bodies() const noexcept { return state_->has_frame || !state_->link->socket.is_quiet(); }
+bool Dealer::may_have_bodies() const noexcept {
+    return state_->has_frame || (state_->link && !state_->link->socket.is_quiet());
+}
 
 bool Dealer::may_have_events() const noexcept {
-    return state_->untold || state_->revive_at || !state_->link->monitor.socket().is_quiet();
+    return state_->untold || state_->revive_at || (state_->link && !state_->link->monitor.socket().is_quiet());
 }
 
 Received Dealer::receive(Incoming& incoming) {
     State& state = *state_;
+    if (!state.link) return Received::nothing;
     Socket& socket = state.link->socket;
     if (!std::exchange(state.has_frame, false) && !socket.receive(state.frame)) return Received::nothing;
     incoming.envelope.clear();

@@ -32,8 +32,8 @@ struct DealerOptions {
 };
 
 /// What happened to the connection. `connected`: its handshake is through. `closed`: it was there and is gone; what was
-/// sent on it may not have arrived. `refused`: the other side is there but does not let us in (handshake failed; `detail`
-/// says why).
+/// sent on it may not have arrived. `refused`: the other side is there but does not let us in (handshake failed), or this
+/// process has no descriptors for a socket; `detail` says why, and it is tried again.
 struct ConnectionEvent {
     enum class What : std::uint8_t { connected, closed, refused };
     What what = What::connected;

@@ -31,7 +31,7 @@ inline constexpr std::chrono::milliseconds undisturbed_wait{5};
 struct Dealer::State {
     State(Context context, DealerOptions options);
 
-    void make_link();
+    void make_link();  ///< and connects it
     /// Reads what libzmq says until there is something to tell.
     void read_events();
     void take(const Monitor::Event& said);
@@ -49,8 +49,7 @@ struct Dealer::State {
 
     Context context;
     DealerOptions options;
-    std::unique_ptr<Link> link;
-    bool link_is_new = false;  ///< and is to be connected when it is time
+    std::unique_ptr<Link> link;  ///< none from the end of a connection until it is time to connect again
     Frame frame;
     bool has_frame = false;  ///< it came while somebody waited for it, and is to be received
     std::optional<Endpoint> endpoint;

@@ -23,6 +23,8 @@ int to_poll_timeout(std::optional<Duration> timeout) {
     return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, INT_MAX));
 }
 
+constexpr int none = -1;  ///< a descriptor that poll() passes over
+
 /// Where no body came in time, the next ones are late as well, most likely: two sleeps for each would be dearer than one.
 constexpr unsigned disturbed_waits_after_vain_one = 16;
 
@@ -96,8 +98,8 @@ std::optional<Duration> Poller::State::shorten(std::optional<Duration> timeout) 
 void Poller::State::follow_links() {
     std::size_t at = 0;
     for (const auto* dealer : dealers) {
-        descriptors[at++].fd = dealer->link->descriptor;
-        descriptors[at++].fd = dealer->link->monitor_descriptor;
+        descriptors[at++].fd = dealer->link ? dealer->link->descriptor : none;
+        descriptors[at++].fd = dealer->link ? dealer->link->monitor_descriptor : none;
     }
 }
 
@@ -126,7 +128,7 @@ void Poller::add(Router& router) {
 
 void Poller::add(Dealer& dealer) {
     state_->dealers.push_back(&dealer.state());
-    constexpr std::array<pollfd, 2> unset{pollfd{-1, POLLIN, 0}, pollfd{-1, POLLIN, 0}};  // follow_links sets them
+    constexpr std::array<pollfd, 2> unset{pollfd{none, POLLIN, 0}, pollfd{none, POLLIN, 0}};  // follow_links sets them
     state_->descriptors.insert(state_->descriptors.begin(), unset.begin(), unset.end());
 }
 

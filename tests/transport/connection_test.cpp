@@ -1,7 +1,9 @@
 // What a dealer says of its connection.
 #include "tests/transport/support.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,6 +46,24 @@ public:
 private:
     int descriptor_;
     std::string endpoint_;
+};
+
+/// While it lives, nobody gets a descriptor: all below the limit are the context's.
+class NoDescriptors {
+public:
+    NoDescriptors() {
+        REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+        rlimit few = before_;
+        few.rlim_cur = 6;
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+        REQUIRE(::open("/dev/null", O_RDONLY | O_CLOEXEC) < 0);
+    }
+    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+private:
+    rlimit before_{};
 };
 
 using What = ConnectionEvent::What;
@@ -143,6 +163,43 @@ TEST_CASE("a dealer that is sent a body over its limit connects again") {
     connected.send("call again");
     REQUIRE(wait_until(bound.poller, [&] { return bound.router.receive(bound.incoming) == Received::body; }));
     CHECK(bound.incoming.body.bytes() == "call again");
+}
+
+TEST_CASE("a dealer whose connection ends where there are no descriptors says so, and connects again once there are") {
+    Bound bound;
+    Connected connected(bound.endpoint);
+    connected.send("call");
+    bound.body();
+    CHECK(connected.event().what == What::connected);
+    {
+        const NoDescriptors none;
+        bound.router.disconnect(bound.incoming.peer);
+        CHECK(connected.event().what == What::closed);
+        for (int i = 0; i < 2; ++i) {
+            const auto event = connected.event();
+            CHECK(event.what == What::refused);
+            CHECK(event.detail == bound.endpoint + ": no socket to connect with: zmq_socket: Too many open files");
+        }
+        CHECK(connected.dealer.send("call") == Sent::would_block);
+        CHECK(connected.dealer.receive(connected.incoming) == Received::nothing);
+        CHECK_FALSE(connected.dealer.may_have_bodies());
+    }
+    CHECK(connected.event().what == What::connected);
+    connected.send("call again");
+    REQUIRE(wait_until(bound.poller, [&] { return bound.router.receive(bound.incoming) == Received::body; }));
+    CHECK(bound.incoming.body.bytes() == "call again");
+}
+
+TEST_CASE("a dealer may end while it has no descriptors to connect with") {
+    Bound bound;
+    Connected connected(bound.endpoint);
+    connected.send("call");
+    bound.body();
+    CHECK(connected.event().what == What::connected);
+    const NoDescriptors none;
+    bound.router.disconnect(bound.incoming.peer);
+    CHECK(connected.event().what == What::closed);
+    CHECK(connected.event().what == What::refused);
 }
 
 }  // namespace
