@@ -17,6 +17,11 @@ void Catalog::find(const std::string& method, Found found) {
     if (item.waiting.size() == 1) ask(method);
 }
 
+void Catalog::forget(const std::string& method) {
+    const auto found = items_.find(method);
+    if (found != items_.end() && found->second.info) items_.erase(found);
+}
+
 void Catalog::grow_old() {
     for (auto& [method, item] : items_) item.old = true;
 }

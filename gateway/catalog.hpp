@@ -21,6 +21,8 @@ public:
     /// Calls back at once with what is known, else when the broker has answered. Never null; of a method that nobody
     /// registered, and when the broker does not answer, nothing is known.
     void find(const std::string& method, Found found);
+    /// What is known of the method is not used any more.
+    void forget(const std::string& method);
     /// What is known is to be asked again at its next use; until there is an answer it stays.
     void grow_old();
 

@@ -1,9 +1,24 @@
 #include "gateway/lane.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 namespace rpcbroker {
+namespace {
+
+std::chrono::milliseconds time_left(std::chrono::milliseconds timeout, TimePoint begun) {
+    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
+    return std::max(std::chrono::milliseconds{1}, timeout - spent);
+}
+
+/// As the broker refuses a call of a method that streams, made without asking for a stream.
+bool may_lack_stream(const Result<RawReply>& reply) {
+    return !reply && reply.error().code() == Code::invalid_argument && reply.error().by() == By::broker &&
+           reply.error().ran() == Ran::no;
+}
+
+}  // namespace
 
 Lane::~Lane() {
     for (const auto id : started_) calls_.cancel(id);
@@ -15,7 +30,7 @@ void Lane::call(std::string method, CallOptions options, Prepare prepare, Done d
 
 void Lane::call(std::string method, CallOptions options, Prepare prepare, Done done, Streaming streaming) {
     auto call = std::make_shared<Call>(
-        Call{std::move(method), std::move(options), std::move(prepare), std::move(done), std::move(streaming)});
+        Call{std::move(method), std::move(options), std::move(prepare), std::move(done), std::move(streaming), Clock::now()});
     ++waiting_;
     catalog_.find(call->method, [this, call, alive = std::weak_ptr{alive_}](const MethodInfoPtr& info) {
         if (!alive.expired()) prepared(info, call);
@@ -72,11 +87,31 @@ void Lane::prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call
     --waiting_;
     auto params = call->prepare(*info);
     if (!params) return call->done(*info, std::move(params).error());
-    const bool streams = call->streaming.always || (info->known && info->stream);
+    const bool streams = call->streaming.item && (call->streaming.always || (info->known && info->stream));
     start(
-        std::move(call->method), *std::move(params), std::move(call->options),
-        [info, call](Result<RawReply> reply) { call->done(*info, std::move(reply)); },
+        call->method, *std::move(params), call->options,
+        [this, info, call, streams](Result<RawReply> reply) {
+            if (!streams && call->streaming.item && may_lack_stream(reply))
+                return try_as_stream(info, call, std::move(reply));
+            call->done(*info, std::move(reply));
+        },
         streams ? call->streaming.item : Calls::Item{});
+}
+
+/// The method may have been registered after it was asked for, or anew.
+void Lane::try_as_stream(const MethodInfoPtr& info, const std::shared_ptr<Call>& call, Result<RawReply> refusal) {
+    ++waiting_;
+    catalog_.forget(call->method);
+    catalog_.find(call->method, [this, info, call, refusal = std::move(refusal),
+                                 alive = std::weak_ptr{alive_}](const MethodInfoPtr& now) {
+        if (alive.expired()) return;
+        if (now->known && now->stream) {
+            if (call->options.timeout) call->options.timeout = time_left(*call->options.timeout, call->begun);
+            return prepared(now, call);
+        }
+        --waiting_;
+        call->done(*info, refusal);
+    });
 }
 
 }  // namespace rpcbroker

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "common/time.hpp"
 #include "gateway/calls.hpp"
 #include "gateway/catalog.hpp"
 
@@ -19,7 +20,7 @@ public:
     using Prepare = std::function<Result<std::string>(const MethodInfo&)>;
     using Done = std::function<void(const MethodInfo&, Result<RawReply>)>;
 
-    /// Whether a call streams: `always`, or when its method does.
+    /// Whether a call streams: `always`, or when its method does, be it registered only after the call was made.
     struct Streaming {
         Calls::Item item{};
         bool always = false;
@@ -51,8 +52,10 @@ private:
         Prepare prepare;
         Done done;
         Streaming streaming;
+        TimePoint begun;
     };
     void prepared(const MethodInfoPtr& info, const std::shared_ptr<Call>& call);
+    void try_as_stream(const MethodInfoPtr& info, const std::shared_ptr<Call>& call, Result<RawReply> refusal);
     [[nodiscard]] Calls::Done ending(const std::shared_ptr<CallId>& id, Calls::Done done);
     void start(std::string method, std::string params, CallOptions options, Calls::Done done,
                const Calls::Item& item = {});

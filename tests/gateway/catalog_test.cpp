@@ -43,6 +43,21 @@ TEST_CASE("what is old is used while it is asked for again") {
     CHECK(shelf.known == 4);
 }
 
+TEST_CASE("what is forgotten is asked for before it is used again, by all who wait for it") {
+    Shelf shelf;
+    shelf.catalog.forget("S.M");
+    shelf.find("S.M");
+    shelf.catalog.forget("S.M");
+    shelf.find("S.M");
+    REQUIRE(shelf.calls.calls.size() == 1);
+    shelf.calls.end_with("rpc.describe", test::described_count);
+    CHECK(shelf.known == 2);
+    shelf.catalog.forget("S.M");
+    shelf.find("S.M");
+    CHECK(shelf.known == 2);
+    CHECK(shelf.calls.calls.size() == 1);
+}
+
 TEST_CASE("nothing is kept of what nobody registered") {
     Shelf shelf;
     shelf.find("S.M");

@@ -10,6 +10,7 @@ namespace {
 
 using test::HttpTalk;
 using namespace std::string_literals;
+using namespace std::chrono_literals;
 
 unsigned status_of(std::string_view response) {
     return response.starts_with("HTTP/1.1 ") ? static_cast<unsigned>(std::stoul(std::string{response.substr(9, 3)}))
@@ -85,6 +86,7 @@ TEST_CASE("errors have the status of their code, and say all that is known") {
         describe(talk);
         talk.calls.end("S.Count", Error{row.code, "why \"so\"", By::broker, Ran::no}.set_retry_after(
                                       std::chrono::milliseconds{1500}));
+        if (row.code == Code::invalid_argument) describe(talk);  // it might have lacked a stream
         const auto response = talk.take();
         CHECK(status_of(response) == row.http_status);
         CHECK(response.find("Retry-After: 2\r\n") != std::string::npos);
@@ -197,6 +199,50 @@ TEST_CASE("a stream that fails before its first item has the status of its error
     describe(talk);
     talk.calls.end("S.Range", test::error_of(Code::unavailable, By::broker));
     CHECK(status_of(talk.take()) == 503);
+}
+
+TEST_CASE("a stream that is asked for before its method is registered is read when it is") {
+    HttpTalk talk;
+    const auto ask_too_soon = [&] {
+        talk.post("/call/S.Range?timeout=5s", "[1]");
+        talk.calls.end("rpc.describe", test::error_of(Code::not_found, By::broker));
+        CHECK_FALSE(talk.calls.calls[0].item);
+        talk.calls.end("S.Range", test::error_of(Code::invalid_argument, By::broker, "streams its results"));
+        CHECK(talk.session->under_way() == 1);
+    };
+    ask_too_soon();
+    talk.calls.end_with("rpc.describe", R"({"params":["n: int"],"result":"int","stream":true})");
+    REQUIRE(talk.calls.calls.size() == 1);
+    CHECK(talk.calls.calls[0].options.timeout > 0ms);
+    CHECK(talk.calls.calls[0].options.timeout <= 5s);
+    CHECK(talk.calls.calls[0].item("\x01"));
+    talk.calls.end_with("S.Range", "1");
+    CHECK(test::body_of(talk.take()) == "b\r\n{\"item\":1}\n\r\nd\r\n{\"result\":1}\n\r\n0\r\n\r\n");
+
+    // Known as one that streams by now; refused as a stream it is not tried again.
+    talk.post("/call/S.Range", "[1]");
+    talk.calls.end("S.Range", test::error_of(Code::invalid_argument, By::broker));
+    CHECK(status_of(talk.take()) == 400);
+    CHECK(talk.session->under_way() == 0);
+}
+
+TEST_CASE("a call that is refused for another reason than its stream stays refused") {
+    HttpTalk talk;
+    talk.post("/call/S.Count", "[1]");
+    describe(talk);
+    talk.calls.end("S.Count", test::error_of(Code::invalid_argument, By::broker, "why not"));
+    describe(talk);
+    CHECK(talk.calls.calls.empty());
+    const auto refused = talk.take();
+    CHECK(status_of(refused) == 400);
+    CHECK(refused.find("why not") != std::string::npos);
+    talk.post("/call/S.Count", "[1]");
+    talk.calls.end("S.Count", test::error_of(Code::invalid_argument, By::handler));
+    CHECK(status_of(talk.take()) == 400);
+    talk.post("/call/S.Count", "[1]");
+    talk.calls.end("S.Count", test::error_of(Code::invalid_argument, By::broker));
+    talk.session.reset();
+    talk.calls.end("rpc.describe", test::error_of(Code::not_found, By::broker));
 }
 
 TEST_CASE("a stream to a client of HTTP/1.0 ends with its connection") {
