@@ -36,7 +36,7 @@ Result<RawReply> ClientRuntime::call(const NewCall& call) {
 std::shared_ptr<PendingCall> ClientRuntime::start(const NewCall& call) {
     auto pending = std::make_shared<PendingCall>();
     const Lock lock{mutex_};
-    begin(call, *pending);
+    begin_in_background(call, *pending);
     if (!pending->done) leave_to_background(pending);
     return pending;
 }
@@ -46,7 +46,7 @@ void ClientRuntime::start(const NewCall& call, RawFuture::Callback callback) {
     auto pending = fresh();
     pending->has_future = false;
     pending->callback = std::move(callback);
-    begin(call, *pending);
+    begin_in_background(call, *pending);
     if (pending->done)
         call_back(lock, std::move(pending));
     else
@@ -57,7 +57,7 @@ std::shared_ptr<PendingCall> ClientRuntime::start(Hold& hold, const NewCall& cal
     auto pending = std::make_shared<PendingCall>();
     pending->taken = true;
     pending->callback = std::move(callback);
-    begin(call, *pending);
+    begin_in_background(call, *pending);
     if (pending->done)
         call_back(hold, pending);
     else
@@ -76,8 +76,13 @@ void ClientRuntime::leave_to_background(std::shared_ptr<PendingCall> pending) {
     auto& call = *pending;
     call.self = std::move(pending);
     ++asynchronous_;
-    start_background();
     if (!driving_) wake_background();
+}
+
+/// A thread that cannot be had is thrown for before the call is made.
+void ClientRuntime::begin_in_background(const NewCall& call, PendingCall& pending) {
+    if (!closed_) start_background();
+    begin(call, pending);
 }
 
 void ClientRuntime::begin(const NewCall& call, PendingCall& pending) {

@@ -86,6 +86,7 @@ private:
 
     std::shared_ptr<PendingCall> fresh();
     void begin(const NewCall& call, PendingCall& pending);
+    void begin_in_background(const NewCall& call, PendingCall& pending);
     void leave_to_background(std::shared_ptr<PendingCall> pending);
     bool wait(Lock& lock, PendingCall& call, std::optional<TimePoint> until);
     void wait_for_driver(Lock& lock, PendingCall& call, std::optional<TimePoint> until);

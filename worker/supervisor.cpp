@@ -39,8 +39,6 @@ private:
     sigset_t before_{};
 };
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
-
 std::string describe(int status) {
     if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));
     return "exit status " + std::to_string(WEXITSTATUS(status));
@@ -78,14 +76,31 @@ void Supervisor::start_due(const StopSignal& stop) {
     }
 }
 
+/// What the system does not give at the first start ends all; later it may give it again.
 void Supervisor::start(Process& process, const StopSignal& stop) {
+    const char* const failed = fork(process, stop);
+    if (!failed) return;
+    const std::system_error error(errno, std::generic_category(), failed);
+    if (!was_ready_) throw error;
+    const auto pause = process.pause.after(Duration::zero());
+    process.start_at = Clock::now() + pause;
+    log::error("a worker process cannot be started, it is tried again", {{"reason", error.what()}, {"pause", pause}});
+}
+
+/// Names the system call that failed, with errno; nullptr: none did. The child does not return.
+const char* Supervisor::fork(Process& process, const StopSignal& stop) {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail("pipe");
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return "pipe";
     HeldSignals held;
     const pid_t parent = ::getpid();
-    process.pid = ::fork();
-    if (process.pid < 0) fail("fork");
-    if (process.pid == 0) {
+    const pid_t child = ::fork();
+    if (child < 0) {
+        const int error = errno;
+        for (const int end : ends) ::close(end);
+        errno = error;
+        return "fork";
+    }
+    if (child == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (::getppid() != parent) ::_exit(EXIT_FAILURE);
         ::setpgid(0, 0);
@@ -96,10 +111,12 @@ void Supervisor::start(Process& process, const StopSignal& stop) {
         become(ends[1], own);
     }
     ::close(ends[1]);
+    process.pid = child;
     process.pipe = ends[0];
     process.started = Clock::now();
     process.start_at.reset();
     if (stop.received() != 0) ::kill(process.pid, SIGTERM);
+    return nullptr;
 }
 
 /// The child's way. It keeps the pipe open for as long as it lives.

@@ -62,6 +62,7 @@ private:
     };
 
     void start(Process& process, const StopSignal& stop);
+    [[nodiscard]] const char* fork(Process& process, const StopSignal& stop);
     [[noreturn]] void become(int pipe, const StopSignal& stop);
     void start_due(const StopSignal& stop);
     void wait(const StopSignal& stop);

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import signal
 
 from rpckit import RpcTest, in_flight, main, wait_until
@@ -39,6 +40,18 @@ class Supervisor(RpcTest):
         before = children(self.supervisor.pid)
         os.kill(before[0], signal.SIGKILL)
         wait_until(lambda: len(set(children(self.supervisor.pid)) - {before[0]}) == 3, "it is started again")
+        self.wait_for_workers(3)
+        self.assertEqual(self.peer_of_test.result("EchoUtil.CountString", "this is test"), 3)
+
+    def test_one_that_cannot_be_started_is_tried_again(self):
+        before = children(self.supervisor.pid)
+        _, most = resource.prlimit(self.supervisor.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.supervisor.pid, resource.RLIMIT_NOFILE, (4, most))
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: "cannot be started, it is tried again" in self.supervisor.log, "it is said")
+        self.assertIn("Too many open files", self.supervisor.log)
+        self.wait_for_workers(2)
+        resource.prlimit(self.supervisor.pid, resource.RLIMIT_NOFILE, (most, most))
         self.wait_for_workers(3)
         self.assertEqual(self.peer_of_test.result("EchoUtil.CountString", "this is test"), 3)
 
