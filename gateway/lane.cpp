@@ -29,8 +29,8 @@ void Lane::call(std::string method, CallOptions options, Prepare prepare, Done d
 }
 
 void Lane::call(std::string method, CallOptions options, Prepare prepare, Done done, Streaming streaming) {
-    auto call = std::make_shared<Call>(
-        Call{std::move(method), std::move(options), std::move(prepare), std::move(done), std::move(streaming), Clock::now()});
+    auto call = std::make_shared<Call>(Call{std::move(method), std::move(options), std::move(prepare), std::move(done),
+                                            std::move(streaming), Clock::now()});
     ++waiting_;
     catalog_.find(call->method, [this, call, alive = std::weak_ptr{alive_}](const MethodInfoPtr& info) {
         if (!alive.expired()) prepared(info, call);

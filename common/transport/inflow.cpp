@@ -19,6 +19,10 @@ constexpr std::chrono::milliseconds seldom{500};
 constexpr std::chrono::microseconds rest_for_each{20};
 constexpr std::chrono::milliseconds longest_rest{250};
 
+/// Whoever was silent for so long does not send just now.
+constexpr std::chrono::milliseconds pause{50};
+constexpr std::chrono::milliseconds idle_after{100};
+
 /// Small frames take up to 32 times their bytes in libzmq, and those of a kilobyte still half as much again. Growth of the process
 /// that the bytes do not explain is suspicious, and so is a stream of frames that all say that more will come; a message may
 /// look like that inside, and others may make the process grow, but hardly both at once.
@@ -47,6 +51,7 @@ void Inflow::accepted(int descriptor) {
     if (index >= flows_.size()) flows_.resize(index + 1);
     flows_[index] = {.open = true, .based = true, .generation = ++generation_, .memory = resident()};
     ++open_;
+    active_ = true;
 }
 
 void Inflow::closed(int descriptor) noexcept {
@@ -56,29 +61,46 @@ void Inflow::closed(int descriptor) noexcept {
     --open_;
 }
 
+Duration Inflow::interval() const noexcept {
+    if (near_.empty() && !watch_.is_busy()) return looked_ < idle_from_ ? period : idle_period;
+    return short_period + near_.size() * rest_for_each;
+}
+
+bool Inflow::is_time_for_all() const noexcept {
+    return looked_ >= rest_until_ && (memory_ >= memory_then_ + growth || looked_ >= all_looked_at_ + seldom);
+}
+
+bool Inflow::is_due(TimePoint now) noexcept {
+    if (open_ == 0) return true;
+    if (now >= looked_ + interval() / 2) {
+        looked_ = now;
+        if (std::exchange(active_, false)) idle_from_ = now + idle_after;
+        memory_ = resident();
+        memory_then_ = std::min(memory_then_, memory_);
+        due_ = watch_.is_busy() || !near_.empty() || is_time_for_all();
+    }
+    return due_ || !suspects_.empty();
+}
+
 std::optional<TimePoint> Inflow::next_look() const noexcept {
     if (open_ == 0) return std::nullopt;
     if (!suspects_.empty()) return looked_;
     return looked_ + interval();
 }
 
-void Inflow::look(const Peers& peers, bool drained, TimePoint now) {
+void Inflow::look(const Peers& peers, bool drained) {
     if (drained) convict(peers);
-    if (open_ == 0 || now < looked_ + interval()) return;
-    looked_ = now;
-    memory_ = resident();
-    memory_then_ = std::min(memory_then_, memory_);
+    if (!std::exchange(due_, false)) return;
     for (const auto& answer : watch_.take_answers()) judge(peers, answer);
+    std::erase_if(near_, [this](int descriptor) { return !flows_[static_cast<std::size_t>(descriptor)].near; });
     if (watch_.is_busy()) return;
-    const bool all = now >= rest_until_ && (memory_ >= memory_then_ + growth || now >= all_looked_at_ + seldom);
     std::vector<ConnectionWatch::Question> questions;
-    if (all) {
-        all_looked_at_ = now;
+    if (is_time_for_all()) {
+        all_looked_at_ = looked_;
         memory_then_ = memory_;
-        rest_until_ = now + std::min<Duration>(open_ * rest_for_each, longest_rest);
+        rest_until_ = looked_ + std::min<Duration>(open_ * rest_for_each, longest_rest);
         for (std::size_t i = 0; i < flows_.size(); ++i) add_question(peers, static_cast<int>(i), questions);
     } else {
-        std::erase_if(near_, [this](int descriptor) { return !flows_[static_cast<std::size_t>(descriptor)].near; });
         for (const int descriptor : near_) add_question(peers, descriptor, questions);
     }
     if (!questions.empty()) watch_.ask(std::move(questions));
@@ -102,14 +124,18 @@ void Inflow::judge(const Peers& peers, const ConnectionWatch::Answer& answer) {
                 .generation = generation,
                 .messages = messages,
                 .bytes = bytes,
-                .memory = memory_};
+                .memory = memory_,
+                .seen = bytes,
+                .grew = looked_};
         return;
     }
     const auto came = bytes - flow.bytes;
+    if (bytes != std::exchange(flow.seen, bytes)) flow.grew = looked_;
     const bool endless = came > most_;
-    flow.costly = flow.old && came >= least_suspicious && memory_ > flow.memory + unexplained + came + came / 4;
-    flow.old = true;
-    if ((came > most_ / 2 || flow.costly) && !std::exchange(flow.near, true)) near_.push_back(descriptor);
+    const bool looks_costly = came >= least_suspicious && memory_ > flow.memory + unexplained + came + came / 4;
+    flow.costly = std::exchange(flow.old, true) && looks_costly;
+    const bool near = (came > most_ / 2 || looks_costly) && looked_ < flow.grew + pause;
+    if (!std::exchange(flow.near, near) && near) near_.push_back(descriptor);
     if (flow.suspect || (!endless && !(flow.costly && answer.unfinished_frames))) return;
     flow.suspect = true;
     suspects_.push_back(descriptor);

@@ -20,9 +20,12 @@ namespace rpcbroker::transport {
 /// Not thread-safe. Knows of tcp connections only: the system does not count what comes over ipc.
 class Inflow {
 public:
-    /// How often it is looked, and at those who have sent more than half of what a message may have, or look like a flood.
-    static constexpr std::chrono::milliseconds period{25};
-    static constexpr std::chrono::milliseconds short_period{5};
+    /// How often it is looked, and at those who send just now and have sent more than half of what a message may have, or look
+    /// like a flood. A fast one is a gigabyte a second in memory.
+    static constexpr std::chrono::milliseconds period{10};
+    static constexpr std::chrono::milliseconds short_period{1};
+    /// While nobody has come, and no message.
+    static constexpr std::chrono::milliseconds idle_period{25};
 
     /// `largest`: bytes of a message; who sent more since their last one sends no message.
     explicit Inflow(std::size_t largest) noexcept : most_(largest + spare) {}
@@ -31,13 +34,17 @@ public:
     void read(PeerId peer) {
         if (peer.slot >= messages_.size()) messages_.resize(std::size_t{peer.slot} + 1);
         ++messages_[peer.slot];
+        active_ = true;
     }
     void accepted(int descriptor);
     void closed(int descriptor) noexcept;
 
+    /// Whether there is a reason to look; costs no system call within half of the time until next_look(), so that who is awake may
+    /// as well ask, and two routers of one loop come to look in the same turns.
+    [[nodiscard]] bool is_due(TimePoint now) noexcept;
     /// Cuts those who are to be cut. `drained`: all messages that had come were read in this turn; who is suspected is found
     /// guilty only when one of theirs still is not among them.
-    void look(const Peers& peers, bool drained, TimePoint now);
+    void look(const Peers& peers, bool drained);
     /// The addresses of those who were cut since the last call.
     std::vector<std::string> take_cut() { return watch_.take_cut(); }
     /// When to look at the latest; nothing while nobody is there.
@@ -56,8 +63,11 @@ private:
         std::uint32_t messages = 0;  ///< that were read of it
         std::uint64_t bytes = 0;     ///< that had come when the last one was read
         std::size_t memory = 0;      ///< of the process, then
+        std::uint64_t seen = 0;      ///< bytes that had come at the last look
+        TimePoint grew{};            ///< when there were more than at the look before
     };
-    [[nodiscard]] std::chrono::milliseconds interval() const noexcept { return near_.empty() ? period : short_period; }
+    [[nodiscard]] Duration interval() const noexcept;
+    [[nodiscard]] bool is_time_for_all() const noexcept;
     void add_question(const Peers& peers, int descriptor, std::vector<ConnectionWatch::Question>& questions) const;
     void judge(const Peers& peers, const ConnectionWatch::Answer& answer);
     [[nodiscard]] std::uint32_t messages_of(const Peers& peers, int descriptor) const noexcept;
@@ -72,9 +82,12 @@ private:
     std::size_t open_ = 0;
     std::size_t memory_ = 0;       ///< of the process, now
     std::size_t memory_then_ = 0;  ///< when all were looked at last
+    bool due_ = false;             ///< is_due() said so, and it was not looked since then
     TimePoint all_looked_at_;
     TimePoint rest_until_;  ///< with many connections a look at all takes long
     TimePoint looked_;
+    bool active_ = false;  ///< somebody or something came since the last look
+    TimePoint idle_from_;
     ConnectionWatch watch_;
 };
 

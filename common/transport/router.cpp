@@ -284,10 +284,9 @@ std::string Router::address(PeerId peer) const {
 
 std::vector<std::string> Router::cut_floods(bool drained, TimePoint now) {
     auto addresses = state_->inflow.take_cut();
-    const auto due = next_look();
-    if (due && *due > now) return addresses;
+    if (!state_->inflow.is_due(now)) return addresses;
     state_->read_events();
-    state_->inflow.look(state_->peers, drained, now);
+    state_->inflow.look(state_->peers, drained);
     return addresses;
 }
 

@@ -34,12 +34,12 @@ class Floods(HostileTest):
                 return sent, time.monotonic() - begin, memory.grown
         return sent, None, memory.grown
 
-    def assert_flood_is_cut(self, broker, endpoint, size, may_have=0):
+    def assert_flood_is_cut(self, broker, endpoint, size, may_have=0, allowed=ALLOWED):
         sent, seconds, grown = self.flood(broker, endpoint, size, may_have)
         self.tell(f"frames of {size} bytes: after {sent / MIB:.0f} MiB and {seconds or -1:.2f} s; it grew by {grown / MIB:.0f} MiB")
         self.assertIsNotNone(seconds, f"frames of {size} bytes are cut")
         self.assert_within(seconds, 1.0, "until it is cut")
-        self.assert_memory(grown, ALLOWED)
+        self.assert_memory(grown, allowed)
 
     def test_small_frames_without_a_last_one(self):
         for size in SMALL_FRAMES:
@@ -54,9 +54,9 @@ class Floods(HostileTest):
         # What a message may have comes in, so the largest one is lower than what it may grow by.
         for size in LARGE_FRAMES:
             with self.subTest(size=size):
-                broker = self.serving("--max-message", "48MiB")
+                broker = self.serving("--max-message", "32MiB")
                 with Polite(broker.frontend) as polite:
-                    self.assert_flood_is_cut(broker, broker.frontend, size, 48 * MIB)
+                    self.assert_flood_is_cut(broker, broker.frontend, size, 32 * MIB)
                 self.tell(polite)
                 self.assert_served(polite)
 
@@ -84,7 +84,8 @@ class Floods(HostileTest):
         broker = self.serving()
         client = self.client(broker)
         msgid = client.request("EchoUtil.Echo", bytes(60 * MIB))
-        self.assert_flood_is_cut(broker, broker.frontend, 8)
+        # Its body, and once more with the msgid that the worker knows it by, which takes more bytes than its own.
+        self.assert_flood_is_cut(broker, broker.frontend, 8, allowed=ALLOWED + 2 * 60 * MIB)
         error, result = client.response(msgid, within=60)
         self.assertIsNone(error)
         self.assertEqual(len(result), 60 * MIB)
