@@ -3,7 +3,6 @@
 
 #include <malloc.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 
 #include <atomic>
 #include <cstdint>
@@ -19,6 +18,7 @@
 #include "broker/broker_core.hpp"
 #include "broker/broker_id.hpp"
 #include "broker/key_table.hpp"
+#include "common/descriptors.hpp"
 #include "common/time.hpp"
 #include "common/transport/context.hpp"
 #include "common/transport/flush.hpp"
@@ -50,14 +50,8 @@ std::string random_id() {
     return broker::broker_id(bits);
 }
 
-/// Connections cannot take what libzmq, logs and files need: at the limit of descriptors, libzmq tries to accept again and again.
 transport::ConnectionLimits connection_limits(const BrokerConnections& wanted) {
-    constexpr std::size_t spare_descriptors = 100;
-    std::size_t total = wanted.max;
-    rlimit descriptors{};
-    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur < wanted.max + spare_descriptors)
-        total = descriptors.rlim_cur > 2 * spare_descriptors ? descriptors.rlim_cur - spare_descriptors
-                                                             : descriptors.rlim_cur / 2;
+    const auto total = connections_within_limit(wanted.max);
     return {total, wanted.max_per_address != 0 ? wanted.max_per_address : total / 2, wanted.max_accept_rate};
 }
 

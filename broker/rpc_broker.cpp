@@ -9,7 +9,7 @@
 #include <rpcbroker/endpoint.hpp>
 
 #include "broker/authorized_file.hpp"
-#include "common/program/descriptors.hpp"
+#include "common/descriptors.hpp"
 #include "common/program/flags.hpp"
 #include "common/program/log.hpp"
 #include "common/program/memory.hpp"

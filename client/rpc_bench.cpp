@@ -1,6 +1,5 @@
 // rpc-bench: measures calls by a broker. Its flags, shapes and exit status are in rpc-bench --help.
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <functional>
@@ -11,6 +10,7 @@
 #include "client/rpc_bench_options.hpp"
 #include "client/rpc_bench_progress.hpp"
 #include "client/rpc_bench_report.hpp"
+#include "common/descriptors.hpp"
 #include "common/program/memory.hpp"
 #include "common/program/signals.hpp"
 
@@ -19,14 +19,6 @@ namespace rpcbroker::bench {
 namespace {
 
 constexpr std::string_view program = "rpc-bench";
-
-/// Many connections need many descriptors.
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 std::size_t terminal_width() {
     winsize size{};

@@ -4,12 +4,11 @@
 #include <memory>
 #include <stdexcept>
 
-#include <sys/resource.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include "common/descriptors.hpp"
 #include "common/program/log.hpp"
 #include "common/program/signals.hpp"
 #include "common/program/systemd.hpp"
@@ -19,14 +18,6 @@
 namespace rpcbroker {
 
 namespace {
-
-/// A connection takes a descriptor.
-void raise_descriptors() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 std::unique_ptr<Server> listening(boost::asio::io_context& loop, const GatewayOptions& options) try {
     const boost::asio::ip::tcp::endpoint listen{boost::asio::ip::make_address(options.host), options.port};
@@ -60,9 +51,18 @@ void warn_of_token(const GatewayOptions& options, const Server& server) {
         log::warn("clients send the token unencrypted: --tls-cert and --tls-key would change that");
 }
 
-int run(const GatewayOptions& options) {
+void bound_connections(ConnectionLimits& limits) {
+    const auto possible = connections_within_limit(limits.connections);
+    if (possible < limits.connections)
+        log::warn("fewer connections than --max-connections, for want of descriptors (ulimit -n)",
+                  {{"max_connections", possible}});
+    limits.connections = possible;
+}
+
+int run(GatewayOptions options) {
     const StopSignal signal;
-    raise_descriptors();
+    raise_descriptor_limit();
+    bound_connections(options.settings.limits);
     boost::asio::io_context loop{1};
     const auto server = listening(loop, options);
     const StopThread stop{signal, [&] {

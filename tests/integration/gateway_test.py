@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -19,9 +20,9 @@ TOKEN = "a token of sixteen characters".replace(" ", "-")
 
 
 class Gateway(RpcTest):
-    def gateway(self, *flags, brokers=()):
+    def gateway(self, *flags, brokers=(), limits=None):
         endpoints = [argument for broker in brokers for argument in ("--broker", broker.frontend)]
-        gateway = self.program("rpc-gateway", "--listen", "127.0.0.1:0", *endpoints, *flags)
+        gateway = self.program("rpc-gateway", "--listen", "127.0.0.1:0", *endpoints, *flags, limits=limits)
         host, port = gateway.ready()["http"].split(":")
         gateway.address = (host, int(port))
         return gateway
@@ -256,6 +257,23 @@ class Gateway(RpcTest):
         self.assertEqual(read_to_end(self.stranger(gateway)), b"")
         kept[0].close()
         wait_until(lambda: self.is_served(gateway), "there is room again")
+
+    def test_connections_leave_descriptors_to_connect_to_the_broker_again(self):
+        broker = self.broker()
+        self.worker(broker)
+        gateway = self.gateway(brokers=[broker], limits={resource.RLIMIT_NOFILE: 220})
+        self.assertIn("max_connections=120", gateway.log)
+        kept = self.connect(gateway)
+        kept.request("GET", "/healthz")
+        kept.getresponse().read()
+        many = [self.stranger(gateway, b"GET / HTTP/1.1\r\n") for _ in range(300)]
+        self.assertEqual(read_to_end(many[-1]), b"")
+        kept.request("GET", "/metrics")
+        self.assertIn("\nrpc_gateway_connections 120\n", kept.getresponse().read().decode())
+        broker.kill()
+        self.worker(self.broker(frontend=broker.frontend, backend=broker.backend))
+        kept.request("POST", "/call/EchoUtil.CountString", '["this is test"]')
+        self.assertEqual(kept.getresponse().read(), b"3\n")
 
     def is_served(self, gateway):
         try:
