@@ -55,8 +55,8 @@ std::size_t unfinished_frame(Bytes bytes) noexcept {
     return length < looked_at ? long_head + length : 0;
 }
 
-/// Whether `bytes` are many such frames, from some place on to the end.
-bool are_unfinished_frames(Bytes bytes) noexcept {
+/// If `bytes` are many such frames, from some place on to the end: their size, on average; else 0.
+std::size_t size_of_unfinished_frames(Bytes bytes) noexcept {
     const auto first_begins_before = bytes.size() / least_frames;
     for (std::size_t begin = 0; begin < first_begins_before; ++begin) {
         std::size_t frames = 0;
@@ -66,16 +66,16 @@ bool are_unfinished_frames(Bytes bytes) noexcept {
             frames += size != 0 ? 1 : 0;
         }
         const bool cut_in_head = at < bytes.size() && bytes.size() - at < 9;
-        if (frames >= least_frames && (at >= bytes.size() || cut_in_head)) return true;
+        if (frames >= least_frames && (at >= bytes.size() || cut_in_head)) return (at - begin) / frames;
     }
-    return false;
+    return 0;
 }
 
 /// Looks at what libzmq has not taken yet.
-bool sends_unfinished_frames(int descriptor) noexcept {
+std::size_t waiting_unfinished_frames(int descriptor) noexcept {
     std::vector<unsigned char> waiting(looked_at);
     const auto size = ::recv(descriptor, waiting.data(), waiting.size(), MSG_PEEK | MSG_DONTWAIT);
-    return size > 0 && are_unfinished_frames({waiting.data(), static_cast<std::size_t>(size)});
+    return size > 0 ? size_of_unfinished_frames({waiting.data(), static_cast<std::size_t>(size)}) : 0;
 }
 
 // What came and libzmq has not taken: it would, before it notices that the connection was cut.
@@ -157,8 +157,8 @@ void ConnectionWatch::run() {
             std::vector<Answer> answers;
             answers.reserve(questions.size());
             for (const auto& each : questions)
-                answers.push_back(
-                    {each, taken(each.descriptor), each.frames && sends_unfinished_frames(each.descriptor)});
+                answers.push_back({each, taken(each.descriptor),
+                                   each.frames ? waiting_unfinished_frames(each.descriptor) : std::size_t{0}});
             lock.lock();
             answers_ = std::move(answers);
             has_answers_ = true;

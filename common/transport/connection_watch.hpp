@@ -30,7 +30,8 @@ public:
     struct Answer {
         Question question;
         std::optional<std::uint64_t> taken;  ///< bytes that libzmq has taken from it since it began, at least
-        bool unfinished_frames = false;      ///< what waits is a row of frames that all say that more will come
+        /// What waits is a row of frames that all say that more will come: bytes of one, on average; else 0.
+        std::size_t unfinished_frame = 0;
     };
 
     ConnectionWatch() : thread_{[this] { run(); }} {}

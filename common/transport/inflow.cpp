@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <string_view>
 #include <utility>
@@ -23,11 +24,17 @@ constexpr std::chrono::milliseconds longest_rest{250};
 constexpr std::chrono::milliseconds pause{50};
 constexpr std::chrono::milliseconds idle_after{100};
 
-/// Small frames take up to 32 times their bytes in libzmq, and those of a kilobyte still half as much again. Growth of the process
-/// that the bytes do not explain is suspicious, and so is a stream of frames that all say that more will come; a message may
-/// look like that inside, and others may make the process grow, but hardly both at once.
+/// Small frames take up to 32 times their bytes in libzmq, and those of a kilobyte still half as much again. A stream of frames that all
+/// say that more will come is suspicious where the process grows by what they would take, and by more than all that came elsewhere
+/// explains: a body may look like such frames inside (an array of ones does), but then it takes its bytes and no more.
 constexpr std::size_t unexplained = std::size_t{6} << 20;
+constexpr std::uint64_t kept_frame = 64;  ///< what libzmq takes for a frame, at least
+constexpr std::uint64_t most_of_others = std::uint64_t{128}
+                                         << 20;  ///< of their bytes is in memory, so that none hides behind them
 constexpr std::size_t least_suspicious = std::size_t{64} << 10;  ///< who is silent is not looked at closely
+
+/// Bytes that were seen to come on all connections of the process, whose memory it is held against, too.
+std::atomic<std::uint64_t> total{0};
 
 /// Resident bytes of the process.
 std::size_t resident() noexcept {
@@ -49,7 +56,7 @@ void Inflow::accepted(int descriptor) {
     closed(descriptor);
     const auto index = static_cast<std::size_t>(descriptor);
     if (index >= flows_.size()) flows_.resize(index + 1);
-    flows_[index] = {.open = true, .based = true, .generation = ++generation_, .memory = resident()};
+    flows_[index] = {.open = true, .based = true, .generation = ++generation_, .memory = resident(), .total = total};
     ++open_;
     active_ = true;
 }
@@ -91,7 +98,9 @@ std::optional<TimePoint> Inflow::next_look() const noexcept {
 void Inflow::look(const Peers& peers, bool drained) {
     if (drained) convict(peers);
     if (!std::exchange(due_, false)) return;
-    for (const auto& answer : watch_.take_answers()) judge(peers, answer);
+    const auto answers = watch_.take_answers();
+    for (const auto& answer : answers) count(answer);
+    for (const auto& answer : answers) judge(peers, answer);
     std::erase_if(near_, [this](int descriptor) { return !flows_[static_cast<std::size_t>(descriptor)].near; });
     if (watch_.is_busy()) return;
     std::vector<ConnectionWatch::Question> questions;
@@ -103,12 +112,22 @@ void Inflow::look(const Peers& peers, bool drained) {
     } else {
         for (const int descriptor : near_) add_question(peers, descriptor, questions);
     }
+    asked_memory_ = memory_;
     if (!questions.empty()) watch_.ask(std::move(questions));
 }
 
 void Inflow::add_question(const Peers& peers, int descriptor, std::vector<ConnectionWatch::Question>& questions) const {
     const Flow& flow = flows_[static_cast<std::size_t>(descriptor)];
     if (flow.open) questions.push_back({descriptor, flow.generation, messages_of(peers, descriptor), flow.costly});
+}
+
+void Inflow::count(const ConnectionWatch::Answer& answer) {
+    Flow& flow = flows_[static_cast<std::size_t>(answer.question.descriptor)];
+    if (!flow.open || flow.generation != answer.question.generation || !answer.taken || *answer.taken <= flow.seen)
+        return;
+    total += *answer.taken - flow.seen;
+    flow.seen = *answer.taken;
+    flow.grew = looked_;
 }
 
 /// What came is held against messages only where none was read between the question and now.
@@ -118,27 +137,42 @@ void Inflow::judge(const Peers& peers, const ConnectionWatch::Answer& answer) {
     if (!flow.open || flow.generation != generation || !answer.taken) return;
     const auto bytes = *answer.taken;
     const bool was_read = messages != messages_of(peers, descriptor);
-    if (was_read || !flow.based || flow.messages != messages || bytes < flow.bytes) {
+    const bool anew = was_read || !flow.based || flow.messages != messages || bytes < flow.bytes;
+    if (anew) {
         flow = {.open = true,
                 .based = !was_read,
                 .generation = generation,
                 .messages = messages,
                 .bytes = bytes,
-                .memory = memory_,
+                .memory = asked_memory_,
+                .total = total,
                 .seen = bytes,
-                .grew = looked_};
+                .grew = flow.grew};
         return;
     }
     const auto came = bytes - flow.bytes;
-    if (bytes != std::exchange(flow.seen, bytes)) flow.grew = looked_;
+    if (came == 0) {
+        flow.memory = asked_memory_;
+        flow.total = total;
+    }
     const bool endless = came > most_;
-    const bool looks_costly = came >= least_suspicious && memory_ > flow.memory + unexplained + came + came / 4;
+    const bool looks_costly = came >= least_suspicious && !explains(flow, came, kept_frame);
     flow.costly = std::exchange(flow.old, true) && looks_costly;
     const bool near = (came > most_ / 2 || looks_costly) && looked_ < flow.grew + pause;
     if (!std::exchange(flow.near, near) && near) near_.push_back(descriptor);
-    if (flow.suspect || (!endless && !(flow.costly && answer.unfinished_frames))) return;
+    const bool is_frames =
+        flow.costly && answer.unfinished_frame != 0 && !explains(flow, came, answer.unfinished_frame);
+    if (flow.suspect || !(endless || is_frames)) return;
     flow.suspect = true;
     suspects_.push_back(descriptor);
+}
+
+/// Whether the process may have grown so without frames of that size in the message: by bodies, one of the others' and a copy of it.
+bool Inflow::explains(const Flow& flow, std::uint64_t came, std::size_t frame) const noexcept {
+    const auto came_in_all = std::max(total - flow.total, came);
+    const auto others = std::min(most_of_others, came_in_all - came);
+    const auto own = std::max(came + came / 4, came * kept_frame / 2 / frame);
+    return asked_memory_ <= flow.memory + unexplained + 2 * others + own;
 }
 
 /// Whoever is suspected since an earlier turn, and had no message among those that were read in this one.

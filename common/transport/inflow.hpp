@@ -62,13 +62,16 @@ private:
         std::uint32_t generation = 0;
         std::uint32_t messages = 0;  ///< that were read of it
         std::uint64_t bytes = 0;     ///< that had come when the last one was read
-        std::size_t memory = 0;      ///< of the process, then
+        std::size_t memory = 0;      ///< of the process, when the last byte before those of its next message had come
+        std::uint64_t total = 0;     ///< bytes that had come on all connections of the process, then
         std::uint64_t seen = 0;      ///< bytes that had come at the last look
         TimePoint grew{};            ///< when there were more than at the look before
     };
     [[nodiscard]] Duration interval() const noexcept;
     [[nodiscard]] bool is_time_for_all() const noexcept;
+    [[nodiscard]] bool explains(const Flow& flow, std::uint64_t came, std::size_t frame) const noexcept;
     void add_question(const Peers& peers, int descriptor, std::vector<ConnectionWatch::Question>& questions) const;
+    void count(const ConnectionWatch::Answer& answer);
     void judge(const Peers& peers, const ConnectionWatch::Answer& answer);
     [[nodiscard]] std::uint32_t messages_of(const Peers& peers, int descriptor) const noexcept;
     void convict(const Peers& peers);
@@ -80,9 +83,10 @@ private:
     std::vector<int> suspects_;
     std::uint32_t generation_ = 0;
     std::size_t open_ = 0;
-    std::size_t memory_ = 0;       ///< of the process, now
-    std::size_t memory_then_ = 0;  ///< when all were looked at last
-    bool due_ = false;             ///< is_due() said so, and it was not looked since then
+    std::size_t memory_ = 0;        ///< of the process, now
+    std::size_t asked_memory_ = 0;  ///< the same, before the last questions were asked
+    std::size_t memory_then_ = 0;   ///< when all were looked at last
+    bool due_ = false;              ///< is_due() said so, and it was not looked since then
     TimePoint all_looked_at_;
     TimePoint rest_until_;  ///< with many connections a look at all takes long
     TimePoint looked_;

@@ -90,6 +90,20 @@ class Floods(HostileTest):
         self.assertIsNone(error)
         self.assertEqual(len(result), 60 * MIB)
 
+    def test_bodies_that_look_like_a_flood_inside_are_none(self):
+        """Arrays of ones are frames that say that more will come, to who looks in the middle of them."""
+        broker = self.serving()
+        for clients, size, ones in ((1, 40, b"\1"), (3, 20, b"\1\0")):
+            peers = [self.client(broker) for _ in range(clients)]
+            body = ones * (size * MIB // len(ones))
+            for _ in range(3):
+                for peer, msgid in [(peer, peer.request("EchoUtil.Echo", body)) for peer in peers]:
+                    error, result = peer.response(msgid, within=60)
+                    self.assertIsNone(error)
+                    self.assertEqual(result, body)
+        stats = self.client(broker).result("rpc.stats")
+        self.assertEqual((stats["floods_cut"], stats["workers_lost"]), (0, 0))
+
     def test_what_strangers_send_before_the_handshake(self):
         broker = self.serving()
         with Polite(broker.frontend) as polite, Most(broker.pid) as memory:
