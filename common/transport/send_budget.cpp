@@ -4,12 +4,13 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace rpcbroker::transport {
 namespace {
 
-/// Bytes that the other side's system has acknowledged since the connection began. ZMTP's own few are among them.
+/// Bytes that the other side's system has acknowledged since the connection began, those of ZMTP's heads and of CURVE among them.
 std::optional<std::uint64_t> acknowledged(int descriptor) {
     tcp_info info{};
     socklen_t size = sizeof info;
@@ -37,7 +38,8 @@ bool SendBudget::has_room(PeerId peer, int descriptor) {
     if (!is_over(peer)) return true;
     Account& known = account(peer);
     const auto now = acknowledged(descriptor);
-    known.acknowledged = now.value_or(known.sent);
+    if (now) known.besides = std::max(known.besides, *now - std::min(*now, known.sent));
+    known.acknowledged = now ? *now - known.besides : known.sent;
     return !is_over(peer);
 }
 

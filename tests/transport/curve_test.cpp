@@ -6,6 +6,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -257,6 +258,37 @@ TEST_CASE("a router with keys ends while somebody is on the way in") {
         const Connected alice(bound.endpoint, scene.dealer(scene.alice));
         bound.poller.wait(std::chrono::milliseconds{i % 4});
     }
+}
+
+/// Megabytes that a peer is given which stops reading after so many small bodies.
+int megabytes_unread(int bodies_read) {
+    constexpr auto pause = std::chrono::milliseconds{2};
+    Scene scene;
+    scene.guests.add(scene.alice);
+    auto options = scene.router();
+    options.most_under_way = 4'000'000;
+    Bound bound("tcp://127.0.0.1:*", options);
+    auto few = scene.dealer(scene.alice);
+    few.high_water_mark = 10;
+    Connected reader(bound.endpoint, few);
+    reader.send("call");
+    bound.body();
+    const auto peer = bound.incoming.peer;
+    for (int sent = 0, read = 0; read < bodies_read;) {
+        while (sent < bodies_read && bound.router.send(peer, {}, "thirteen byte") == Sent::yes) ++sent;
+        reader.poller.wait(std::chrono::milliseconds{1});
+        while (reader.dealer.receive(reader.incoming) == Received::body) ++read;
+    }
+    const std::string large(100'000, 'x');
+    int sent = 0;
+    for (int vain = 0; vain < 50; ++vain, std::this_thread::sleep_for(pause))
+        for (; bound.router.send(peer, {}, large) == Sent::yes; vain = 0) ++sent;
+    return sent / 10;
+}
+
+TEST_CASE("what is under way to a peer is bounded, however many bodies' heads and encryption it has got before") {
+    const int at_first = megabytes_unread(0);
+    CHECK(megabytes_unread(250'000) < at_first + 6);
 }
 
 TEST_CASE("keys are not for inproc") {
