@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -80,11 +81,11 @@ void Supervisor::start_due(const StopSignal& stop) {
 void Supervisor::start(Process& process, const StopSignal& stop) {
     const char* const failed = fork(process, stop);
     if (!failed) return;
-    const std::system_error error(errno, std::generic_category(), failed);
-    if (!was_ready_) throw error;
+    if (!was_ready_) throw std::system_error(errno, std::generic_category(), failed);
+    const auto reason = std::string(failed) + ": " + std::strerror(errno);
     const auto pause = process.pause.after(Duration::zero());
     process.start_at = Clock::now() + pause;
-    log::error("a worker process cannot be started, it is tried again", {{"reason", error.what()}, {"pause", pause}});
+    log::error("a worker process cannot be started, it is tried again", {{"reason", reason}, {"pause", pause}});
 }
 
 /// Names the system call that failed, with errno; nullptr: none did. The child does not return.

@@ -1,15 +1,19 @@
 // What a dealer says of its connection.
 #include "tests/transport/support.hpp"
 
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <thread>
+#include <vector>
+
+#include <zmq.h>
 
 #include <catch2/catch.hpp>
+
+#include "common/transport/socket.hpp"
 
 namespace rpcbroker::transport::test {
 namespace {
@@ -48,23 +52,41 @@ private:
     std::string endpoint_;
 };
 
-/// While it lives, nobody gets a descriptor: all below the limit are the context's.
-class NoDescriptors {
+/// A context in which somebody else takes all the sockets that there may be; to libzmq it is as if descriptors were out.
+class Crowd {
 public:
-    NoDescriptors() {
-        REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-        rlimit few = before_;
-        few.rlim_cur = 6;
-        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
-        REQUIRE(::open("/dev/null", O_RDONLY | O_CLOEXEC) < 0);
+    Crowd() {
+        constexpr int most = 10;
+        REQUIRE(zmq_ctx_set(context.state().handle, ZMQ_MAX_SOCKETS, most) == 0);
     }
-    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-    NoDescriptors(const NoDescriptors&) = delete;
-    NoDescriptors& operator=(const NoDescriptors&) = delete;
+    ~Crowd() { leave(); }
+    Crowd(const Crowd&) = delete;
+    Crowd& operator=(const Crowd&) = delete;
+
+    /// Takes what is free.
+    void come() {
+        while (void* socket = zmq_socket(context.state().handle, ZMQ_PAIR)) sockets_.push_back(socket);
+        REQUIRE(errno == EMFILE);
+    }
+    /// Waits for some of the context's to be closed, and takes those, too.
+    void take_over(std::size_t sockets) {
+        const auto wanted = sockets_.size() + sockets;
+        const auto end = Clock::now() + patience;
+        while (sockets_.size() < wanted && Clock::now() < end) come();
+        REQUIRE(sockets_.size() == wanted);
+    }
+    void leave() {
+        for (void* socket : sockets_) zmq_close(socket);
+        sockets_.clear();
+    }
+
+    Context context;
 
 private:
-    rlimit before_{};
+    std::vector<void*> sockets_;
 };
+
+constexpr std::size_t sockets_of_dealer = 3;  // its own, and two that it is watched by
 
 using What = ConnectionEvent::What;
 
@@ -165,41 +187,49 @@ TEST_CASE("a dealer that is sent a body over its limit connects again") {
     CHECK(bound.incoming.body.bytes() == "call again");
 }
 
-TEST_CASE("a dealer whose connection ends where there are no descriptors says so, and connects again once there are") {
-    Bound bound;
-    Connected connected(bound.endpoint);
-    connected.send("call");
-    bound.body();
-    CHECK(connected.event().what == What::connected);
-    {
-        const NoDescriptors none;
+/// In whose context there are no sockets left after its connection ended.
+struct Stranded {
+    Stranded() {
+        connected.send("call");
+        bound.body();
+        CHECK(connected.event().what == What::connected);
+        crowd.come();
         bound.router.disconnect(bound.incoming.peer);
         CHECK(connected.event().what == What::closed);
-        for (int i = 0; i < 2; ++i) {
-            const auto event = connected.event();
-            CHECK(event.what == What::refused);
-            CHECK(event.detail == bound.endpoint + ": no socket to connect with: zmq_socket: Too many open files");
-        }
-        CHECK(connected.dealer.send("call") == Sent::would_block);
-        CHECK(connected.dealer.receive(connected.incoming) == Received::nothing);
-        CHECK_FALSE(connected.dealer.may_have_bodies());
+        crowd.take_over(sockets_of_dealer);
     }
+    static DealerOptions options() {
+        DealerOptions options;
+        options.reconnect = std::chrono::milliseconds{200};  // the crowd is faster
+        return options;
+    }
+
+    Crowd crowd;
+    Bound bound;
+    Connected connected{bound.endpoint, options(), crowd.context};
+};
+
+TEST_CASE("a dealer that gets no socket to connect with again says so, and connects once there is one") {
+    Stranded stranded;
+    auto& [crowd, bound, connected] = stranded;
+    for (int i = 0; i < 2; ++i) {
+        const auto event = connected.event();
+        CHECK(event.what == What::refused);
+        CHECK(event.detail == bound.endpoint + ": no socket to connect with: zmq_socket: Too many open files");
+    }
+    CHECK(connected.dealer.send("call") == Sent::would_block);
+    CHECK(connected.dealer.receive(connected.incoming) == Received::nothing);
+    CHECK_FALSE(connected.dealer.may_have_bodies());
+    crowd.leave();
     CHECK(connected.event().what == What::connected);
     connected.send("call again");
     REQUIRE(wait_until(bound.poller, [&] { return bound.router.receive(bound.incoming) == Received::body; }));
     CHECK(bound.incoming.body.bytes() == "call again");
 }
 
-TEST_CASE("a dealer may end while it has no descriptors to connect with") {
-    Bound bound;
-    Connected connected(bound.endpoint);
-    connected.send("call");
-    bound.body();
-    CHECK(connected.event().what == What::connected);
-    const NoDescriptors none;
-    bound.router.disconnect(bound.incoming.peer);
-    CHECK(connected.event().what == What::closed);
-    CHECK(connected.event().what == What::refused);
+TEST_CASE("a dealer may end while it has no socket to connect with") {
+    Stranded stranded;
+    CHECK(stranded.connected.event().what == What::refused);
 }
 
 }  // namespace
