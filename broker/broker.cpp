@@ -15,6 +15,7 @@
 #include <rpcbroker/endpoint.hpp>
 
 #include "broker/admission.hpp"
+#include "broker/backlog.hpp"
 #include "broker/broker_core.hpp"
 #include "broker/broker_id.hpp"
 #include "broker/key_table.hpp"
@@ -33,10 +34,14 @@ using broker::BrokerCore;
 using broker::Counter;
 using broker::Notice;
 
-/// Bodies taken from one socket before the other has its turn.
+/// Bodies taken from one socket before the other has its turn, and for how long; a body may hold thousands of calls.
 constexpr int bodies_a_turn = 64;
-/// Rounds of both sockets before timers and senders have theirs.
+constexpr Duration longest_share = std::chrono::milliseconds(1);
+/// Messages of one body that are taken at once. The libraries put up to 1,024 calls into one.
+constexpr std::size_t messages_at_once = 2048;
+/// Rounds of both sockets before timers and senders have theirs, and for how long.
 constexpr int rounds_a_turn = 8;
+constexpr Duration longest_turn = std::chrono::milliseconds(2);
 constexpr Duration retry_blocked = std::chrono::milliseconds(2);
 constexpr Duration flush_at_end = std::chrono::seconds(1);
 /// A client may stop reading for a while, though it let itself be sent more than its system holds. The kernel takes one
@@ -77,6 +82,8 @@ struct Side {
     broker::Admission admission;
     transport::Flush flush;
     std::vector<std::string> endpoints;
+    transport::Incoming incoming;
+    broker::Backlog backlog;
     std::set<PeerId> cut;      ///< as they do not read, and not reported closed yet
     std::vector<PeerId> gone;  ///< found gone while sending; reported once what they had sent before was read
 
@@ -127,7 +134,9 @@ struct Broker::State {
 
     void run();
     bool receive(Side& side, bool from_workers, TimePoint now);
-    bool receive_all(TimePoint now);
+    bool receive_body(Side& side, TimePoint now);
+    std::size_t take(transport::Incoming& incoming, bool from_workers, std::size_t from, TimePoint now);
+    broker::Drained receive_all(TimePoint now);
     void report_closed(Side& side, bool from_workers, TimePoint now);
     std::size_t send(Side& side, Outbox& outbox);
     std::size_t send_all();
@@ -136,7 +145,7 @@ struct Broker::State {
     void look_at_keys(TimePoint now);
     void report_events();
     void report_refused();
-    void cut_floods(bool drained, TimePoint now);
+    void cut_floods(Side& side, bool drained, TimePoint now);
     void report_not_admitted(TimePoint now);
     void wait(bool drained, std::size_t blocked, TimePoint now);
 
@@ -148,7 +157,6 @@ struct Broker::State {
     Side front;
     Side back;
     transport::Poller poller;
-    transport::Incoming incoming;
     std::function<void(const BrokerEvent&)> on_event;
     std::atomic<bool> stopping{false};
     std::atomic<bool> keys_changed{false};
@@ -165,9 +173,10 @@ void Broker::State::run() {
         // Nobody is given up whose word is there already.
         if (const auto next = core.next_deadline(); next && *next <= now) poller.wait(Duration::zero());
         look_at_keys(now);
-        const bool drained = receive_all(now);
+        const auto drained = receive_all(now);
         core.on_time(now, drained);
-        cut_floods(drained, now);
+        cut_floods(front, drained.clients, now);
+        cut_floods(back, drained.workers, now);
         while (const auto peer = core.next_without_address())
             core.set_worker_address(*peer, back.router.address(*peer));
         if (stopping && !drain_end) begin_drain(now);
@@ -177,42 +186,59 @@ void Broker::State::run() {
         if (core.take_trimmed()) malloc_trim(0);
         const bool had_ended = flush_end.has_value();  // else what ends now is sent in the next turn
         if (drain_end && finished(now) && had_ended && (blocked == 0 || now >= *flush_end)) return;
-        wait(drained, blocked, now);
+        wait(drained.clients && drained.workers, blocked, now);
     }
 }
 
 /// Takes what is there, up to a turn's share; true when nothing is left.
 bool Broker::State::receive(Side& side, bool from_workers, TimePoint now) {
-    for (int i = 0; i < bodies_a_turn && side.router.may_have_bodies(); ++i) {
-        switch (side.router.receive(incoming)) {
-        case transport::Received::nothing: return true;
-        case transport::Received::bad_frames:
-            side.admission.passes(incoming, now);  // it may be the first of its peer
-            core.counters().add(Counter::malformed_frames);
-            break;
-        case transport::Received::unauthenticated: core.counters().add(Counter::unauthenticated_messages); break;
-        case transport::Received::nameless: core.counters().add(Counter::nameless_messages); break;
-        case transport::Received::body:
-            if (!side.admission.passes(incoming, now)) break;
-            if (from_workers)
-                core.on_backend(incoming.peer, incoming.envelope, incoming.body, now);
-            else
-                core.on_frontend(incoming.peer, incoming.envelope, incoming.body, now);
-            break;
-        }
+    const auto end = Clock::now() + longest_share;
+    if (!side.backlog.empty()) {
+        auto& unfinished = side.backlog.front();
+        side.backlog.took(take(unfinished.incoming, from_workers, unfinished.from, now));
     }
-    return !side.router.may_have_bodies();
+    for (int i = 0; i < bodies_a_turn && side.router.may_have_bodies() && !side.backlog.is_full(); ++i) {
+        if (!receive_body(side, now)) continue;
+        const bool waits = !side.backlog.empty() && side.backlog.holds(side.incoming.peer);
+        const auto from = waits ? 0 : take(side.incoming, from_workers, 0, now);
+        if (waits || from != 0) side.backlog.add(side.incoming, from);
+        if (Clock::now() >= end) break;
+    }
+    return side.backlog.empty() && !side.router.may_have_bodies();
 }
 
-bool Broker::State::receive_all(TimePoint now) {
-    for (int round = 0; round < rounds_a_turn; ++round) {
-        const bool back_empty = receive(back, true, now);
-        const bool front_empty = receive(front, false, now);
-        if (back_empty) report_closed(back, true, now);
-        if (front_empty) report_closed(front, false, now);
-        if (back_empty && front_empty) return true;
+/// Where to go on with the body, or 0.
+std::size_t Broker::State::take(transport::Incoming& incoming, bool from_workers, std::size_t from, TimePoint now) {
+    const broker::Share share{from, messages_at_once};
+    return from_workers ? core.on_backend(incoming.peer, incoming.envelope, incoming.body, now, share)
+                        : core.on_frontend(incoming.peer, incoming.envelope, incoming.body, now, share);
+}
+
+/// False: what came is dropped, or nothing did.
+bool Broker::State::receive_body(Side& side, TimePoint now) {
+    switch (side.router.receive(side.incoming)) {
+    case transport::Received::body: return side.admission.passes(side.incoming, now);
+    case transport::Received::nothing: return false;
+    case transport::Received::bad_frames:
+        side.admission.passes(side.incoming, now);  // it may be the first of its peer
+        core.counters().add(Counter::malformed_frames);
+        return false;
+    case transport::Received::unauthenticated: core.counters().add(Counter::unauthenticated_messages); return false;
+    case transport::Received::nameless: core.counters().add(Counter::nameless_messages); return false;
     }
     return false;
+}
+
+broker::Drained Broker::State::receive_all(TimePoint now) {
+    broker::Drained drained;
+    for (int round = 0; round < rounds_a_turn; ++round) {
+        drained.workers = receive(back, true, now);
+        drained.clients = receive(front, false, now);
+        if (drained.workers) report_closed(back, true, now);
+        if (drained.clients) report_closed(front, false, now);
+        if ((drained.workers && drained.clients) || Clock::now() >= now + longest_turn) break;
+    }
+    return drained;
 }
 
 void Broker::State::report_closed(Side& side, bool from_workers, TimePoint now) {
@@ -235,7 +261,9 @@ std::size_t Broker::State::send(Side& side, Outbox& outbox) {
     core.counters().add(Counter::undeliverable_messages, done.dropped);
     side.gone.insert(side.gone.end(), side.flush.gone().begin(), side.flush.gone().end());
     for (const PeerId peer : side.flush.blocked()) {
-        if (outbox.waiting_bytes(peer) <= options.limits.max_unsent_bytes || !side.cut.insert(peer).second) continue;
+        const auto memory = outbox.waiting_bytes(peer) + outbox.waiting_bodies(peer) * sizeof(Outgoing);
+        if (memory <= options.limits.max_unsent_bytes || !side.cut.insert(peer).second) continue;
+        side.backlog.drop(peer);
         core.counters().add(Counter::slow_peers_cut);
         side.router.disconnect(peer);
     }
@@ -281,12 +309,11 @@ void Broker::State::report_refused() {
         if (on_event) on_event(event);
 }
 
-void Broker::State::cut_floods(bool drained, TimePoint now) {
-    for (auto* side : {&front, &back})
-        for (const auto& address : side->router.cut_floods(drained, now)) {
-            core.counters().add(Counter::floods_cut);
-            if (on_event) on_event({true, "cut off, as its message has no end", {{"address", address}}});
-        }
+void Broker::State::cut_floods(Side& side, bool drained, TimePoint now) {
+    for (const auto& address : side.router.cut_floods(drained, now)) {
+        core.counters().add(Counter::floods_cut);
+        if (on_event) on_event({true, "cut off, as its message has no end", {{"address", address}}});
+    }
 }
 
 /// One line a second: what is done to a flood of connections must not cost more than they do.

@@ -54,30 +54,33 @@ Deadlines::Handle BrokerCore::add_timer(Timer kind, TimePoint when, std::uint64_
     return deadlines_.add(when, (static_cast<std::uint64_t>(kind) << timer_kind_shift) | value);
 }
 
-void BrokerCore::on_frontend(PeerId peer, std::string_view envelope, Body& body, TimePoint now) {
+std::size_t BrokerCore::on_frontend(PeerId peer, std::string_view envelope, Body& body, TimePoint now, Share share) {
     tick(now);
     large_passed_ |= body.size() > large_body;
     Client& client = client_of(peer);
     client.last_heard = running_time();
-    BodyReader reader(body.bytes());
+    const auto size = body.size();
+    BodyReader reader(body.bytes().substr(share.from));
     MessageView message;
     while (true) {
         const auto step = reader.next(message);
-        if (step == BodyReader::Step::end) return;
+        if (step == BodyReader::Step::end) return 0;
         if (step == BodyReader::Step::malformed) {
             counters_.add(Counter::malformed_bodies);
             notice(Notice::Level::warning, "malformed body from a client",
                    {{"client", peer_name(peer)}, {"problem", reader.problem()}});
-            return answer_malformed(to_clients_, peer, envelope, reader.problem_msgid(),
-                                    invalid_argument(reader.problem()));
+            answer_malformed(to_clients_, peer, envelope, reader.problem_msgid(), invalid_argument(reader.problem()));
+            return 0;
         }
-        const bool alone = reader.alone(message);
+        const bool alone = share.from == 0 && reader.alone(message);
+        share.from += message.bytes.size();
         on_client_message(client, envelope, message, alone && body.size() > large_body ? &body : nullptr);
-        if (alone) return;
+        if (share.from == size) return 0;
+        if (--share.most == 0) return share.from;
     }
 }
 
-void BrokerCore::on_backend(PeerId peer, std::string_view envelope, Body& body, TimePoint now) {
+std::size_t BrokerCore::on_backend(PeerId peer, std::string_view envelope, Body& body, TimePoint now, Share share) {
     tick(now);
     large_passed_ |= body.size() > large_body;
     if (Worker* worker = find_worker(peer)) worker->last_heard = running_time();
@@ -86,22 +89,26 @@ void BrokerCore::on_backend(PeerId peer, std::string_view envelope, Body& body, 
         append_error(
             to_workers_.add(peer, envelope), std::nullopt,
             {Code::invalid_argument, "a worker's socket is a DEALER, which sends the body alone", By::broker, Ran::no});
-        return;
+        return 0;
     }
-    BodyReader reader(body.bytes());
+    const auto size = body.size();
+    BodyReader reader(body.bytes().substr(share.from));
     MessageView message;
     while (true) {
         const auto step = reader.next(message);
-        if (step == BodyReader::Step::end) return;
+        if (step == BodyReader::Step::end) return 0;
         if (step == BodyReader::Step::malformed) {
             counters_.add(Counter::malformed_bodies);
             notice(Notice::Level::warning, "malformed body from a worker",
                    {{"worker", worker_name(find_worker(peer), peer)}, {"problem", reader.problem()}});
-            return answer_malformed(to_workers_, peer, {}, reader.problem_msgid(), invalid_argument(reader.problem()));
+            answer_malformed(to_workers_, peer, {}, reader.problem_msgid(), invalid_argument(reader.problem()));
+            return 0;
         }
-        const bool alone = reader.alone(message);
+        const bool alone = share.from == 0 && reader.alone(message);
+        share.from += message.bytes.size();
         on_worker_message(peer, message, alone && body.size() > large_body ? &body : nullptr);
-        if (alone) return;
+        if (share.from == size) return 0;
+        if (--share.most == 0) return share.from;
     }
 }
 
@@ -119,15 +126,15 @@ void BrokerCore::on_backend_closed(PeerId peer, TimePoint now) {
     worker_identities_.forget(peer);
 }
 
-void BrokerCore::on_time(TimePoint now, bool drained) {
+void BrokerCore::on_time(TimePoint now, Drained drained) {
     tick(now);
     while (const auto due = deadlines_.pop_due(now_)) {
         const auto kind = static_cast<Timer>(*due >> timer_kind_shift);
         const auto value = static_cast<std::uint32_t>(*due);
         switch (kind) {
         case Timer::call: on_call_timer(calls_.at(value)); break;
-        case Timer::client: on_client_timer(*clients_[value], drained); break;
-        case Timer::worker: on_worker_timer(*workers_[value], drained); break;
+        case Timer::client: on_client_timer(*clients_[value], drained.clients); break;
+        case Timer::worker: on_worker_timer(*workers_[value], drained.workers); break;
         case Timer::streams: on_streams_timer(); break;
         case Timer::trim: on_trim_timer(); break;
         }

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,18 @@ struct Notice {
     std::vector<std::pair<std::string, std::string>> fields;
 };
 
+/// Of a body: what is to be taken of it at once, so that a large one of many small messages does not hold everybody up.
+struct Share {
+    std::size_t from = 0;  ///< byte
+    std::size_t most = std::numeric_limits<std::size_t>::max();
+};
+
+/// Of which sides all that had come was handed in, so that silence is silence.
+struct Drained {
+    bool clients = true;
+    bool workers = true;
+};
+
 /// Not thread-safe. `now` never goes back from one call to the next.
 class BrokerCore {
 public:
@@ -81,9 +94,11 @@ public:
     BrokerCore(const BrokerCore&) = delete;
     BrokerCore& operator=(const BrokerCore&) = delete;
 
-    /// A body came. `envelope` is opaque and handed back with the answer. A large body may be moved out of `body`.
-    void on_frontend(PeerId peer, std::string_view envelope, Body& body, TimePoint now);
-    void on_backend(PeerId peer, std::string_view envelope, Body& body, TimePoint now);
+    /// Takes `share.most` messages of a body from its byte `share.from` on. Returns where to go on, before anything else of this
+    /// peer is handed in, or 0: all of it was taken. `envelope` is opaque and handed back with the
+    /// answer. A large body may be moved out of `body`.
+    std::size_t on_frontend(PeerId peer, std::string_view envelope, Body& body, TimePoint now, Share share = {});
+    std::size_t on_backend(PeerId peer, std::string_view envelope, Body& body, TimePoint now, Share share = {});
     /// From now on only those may do anything who have an identity, and what its line allows.
     void require_keys() noexcept { needs_keys_ = true; }
     /// The key of a connection, before its first body is handed in, or what became of its line since.
@@ -93,8 +108,8 @@ public:
     /// The connection is gone. What it had sent before was handed in before.
     void on_frontend_closed(PeerId peer, TimePoint now);
     void on_backend_closed(PeerId peer, TimePoint now);
-    /// Ends what is due. `drained`: all that had come was handed in, so silence is silence; otherwise nobody is given up yet.
-    void on_time(TimePoint now, bool drained = true);
+    /// Ends what is due. Who is silent is given up only where all that had come from that side was handed in.
+    void on_time(TimePoint now, Drained drained = {});
     /// When to call on_time at the latest.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const { return deadlines_.next(); }
 

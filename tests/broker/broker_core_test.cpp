@@ -158,6 +158,48 @@ TEST_CASE("a connection that closes and was never heard of is nobody's loss") {
     CHECK(bench.count(Counter::workers_lost) == 0);
 }
 
+TEST_CASE("a body is taken in shares, each from where the last one ended") {
+    BrokerBench bench;
+    bench.worker("w").registers();
+    auto& client = bench.client("c");
+    std::string requests;
+    for (std::uint32_t msgid = 1; msgid <= 5; ++msgid) append_request(requests, msgid, "S.m", pack(no_params));
+    const auto one = requests.size() / 5;
+    Body body(requests);
+    auto& core = bench.core();
+    CHECK(core.on_frontend(client.id(), {}, body, bench.now(), {0, 2}) == 2 * one);
+    CHECK(core.calls_in_system() == 2);
+    CHECK(core.on_frontend(client.id(), {}, body, bench.now(), {2 * one, 2}) == 4 * one);
+    CHECK(core.calls_in_system() == 4);
+    CHECK(core.on_frontend(client.id(), {}, body, bench.now(), {4 * one, 2}) == 0);
+    CHECK(core.calls_in_system() == 5);
+
+    Body exact(requests);
+    CHECK(core.on_frontend(client.id(), {}, exact, bench.now(), {0, 5}) == 0);
+    Body broken(requests + "\xc1");
+    CHECK(core.on_frontend(client.id(), {}, broken, bench.now(), {0, 5}) == 5 * one);
+    CHECK(core.on_frontend(client.id(), {}, broken, bench.now(), {5 * one, 5}) == 0);
+    CHECK(bench.count(Counter::malformed_bodies) == 1);
+}
+
+TEST_CASE("what is left of a body is no body of its own, however large its message is") {
+    BrokerBench bench;
+    auto& worker = bench.worker("w");
+    worker.registers();
+    auto& client = bench.client("c");
+    std::string requests;
+    append_request(requests, 1, "S.m", pack(no_params));
+    const auto first = requests.size();
+    std::string large;
+    Packer{large}.array(1).string(std::string(BrokerCore::large_body * 2, 'x'));
+    append_request(requests, 2, "S.m", large);
+    Body body(requests);
+    CHECK(bench.core().on_frontend(client.id(), {}, body, bench.now(), {0, 1}) == first);
+    CHECK(bench.core().on_frontend(client.id(), {}, body, bench.now(), {first, 1}) == 0);
+    CHECK(body.size() == requests.size());
+    CHECK(bench.core().calls_in_system() == 2);
+}
+
 TEST_CASE("a later connection in the same place ends the earlier one, should its end have been missed") {
     BrokerBench bench;
     auto& worker = bench.worker("w");

@@ -12,6 +12,8 @@ using broker::Counter;
 
 namespace {
 
+constexpr std::size_t messages_at_once = 2;
+
 std::string_view bytes_of(const Outgoing& body) { return body.large.empty() ? body.bytes : body.large.bytes(); }
 
 /// The broker's answer to what has no msgid, which a BodyReader refuses.
@@ -56,7 +58,10 @@ void ClientPeer::send(std::string_view envelope) {
         ++open_[{std::string(envelope), msgid ? std::int64_t{*msgid} : -1}];
     }
     Body body(std::move(bytes));
-    world_->core().on_frontend(id, envelope, body, world_->now());
+    std::size_t from = 0;
+    do {
+        from = world_->core().on_frontend(id, envelope, body, world_->now(), {from, messages_at_once});
+    } while (from != 0);
     world_->after_step();
 }
 
@@ -141,7 +146,10 @@ void WorkerPeer::send(std::string_view envelope) {
     // Messages under an envelope are refused as a whole.
     while (envelope.empty() && reader.next(message) == BodyReader::Step::message) note(message);
     Body body(std::move(bytes));
-    world_->core().on_backend(id, envelope, body, world_->now());
+    std::size_t from = 0;
+    do {
+        from = world_->core().on_backend(id, envelope, body, world_->now(), {from, messages_at_once});
+    } while (from != 0);
     world_->after_step();
 }
 
@@ -328,7 +336,7 @@ Asked* BrokerWorld::asked(std::string_view params) {
 }
 
 void BrokerWorld::turn(bool drained) {
-    core_.on_time(now_, drained);
+    core_.on_time(now_, {drained, drained});
     const auto next = core_.next_deadline();
     require(!next || *next > now_, "the broker wants to be told the time that it was told");
     after_step();

@@ -13,6 +13,7 @@ using broker::Counter;
 using broker::Notice;
 
 constexpr int rounds_a_turn = 8;
+constexpr std::size_t messages_at_once = 2;
 constexpr Duration retry_blocked = 2ms;
 constexpr Duration drain_timeout = 1s;
 constexpr std::uint64_t turns_an_audit = 50;
@@ -93,7 +94,7 @@ std::optional<TimePoint> BrokerNode::turn(TimePoint now) {
         look_at_keys(front_, false, now);
         look_at_keys(back_, true, now);
     }
-    const bool drained = receive_all(now);
+    const auto drained = receive_all(now);
     core_.on_time(now, drained);
     while (core_.next_without_address()) continue;
     if (stopping_ && !drain_end_) begin_drain(now);
@@ -104,7 +105,7 @@ std::optional<TimePoint> BrokerNode::turn(TimePoint now) {
     check_limits();
     if (++turns_ % turns_an_audit == 0) audit();
     if (drain_end_ && finish(now)) return std::nullopt;
-    if (!drained || !front_.gone.empty() || !back_.gone.empty()) return now;
+    if (!drained.clients || !drained.workers || !front_.gone.empty() || !back_.gone.empty()) return now;
     auto next = core_.next_deadline();
     const auto at_most = [&](TimePoint when) { next = next ? std::min(*next, when) : when; };
     if (!front_.blocked.empty() || !back_.blocked.empty()) at_most(now + retry_blocked);
@@ -129,10 +130,16 @@ void BrokerNode::take(Side& side, bool from_workers, PeerId peer, const Packet& 
     Body body{packet.bytes};
     if (from_workers) {
         if (packet.envelope.empty()) watch_.from_worker(peer, packet.bytes, honest);
-        core_.on_backend(peer, packet.envelope, body, now);
+        std::size_t from = 0;
+        do {
+            from = core_.on_backend(peer, packet.envelope, body, now, {from, messages_at_once});
+        } while (from != 0);
     } else {
         watch_.from_client(peer, packet.envelope, packet.bytes, honest);
-        core_.on_frontend(peer, packet.envelope, body, now);
+        std::size_t from = 0;
+        do {
+            from = core_.on_frontend(peer, packet.envelope, body, now, {from, messages_at_once});
+        } while (from != 0);
     }
 }
 
@@ -171,15 +178,16 @@ void BrokerNode::cut_off(Side& side, bool from_workers, PeerId peer, TimePoint n
     side.router.disconnect(peer);
 }
 
-bool BrokerNode::receive_all(TimePoint now) {
+broker::Drained BrokerNode::receive_all(TimePoint now) {
+    broker::Drained drained;
     for (int round = 0; round < rounds_a_turn; ++round) {
-        const bool back_empty = receive(back_, true, now);
-        const bool front_empty = receive(front_, false, now);
-        if (back_empty) report_closed(back_, true, now);
-        if (front_empty) report_closed(front_, false, now);
-        if (back_empty && front_empty) return true;
+        drained.workers = receive(back_, true, now);
+        drained.clients = receive(front_, false, now);
+        if (drained.workers) report_closed(back_, true, now);
+        if (drained.clients) report_closed(front_, false, now);
+        if (drained.workers && drained.clients) break;
     }
-    return false;
+    return drained;
 }
 
 void BrokerNode::report_closed(Side& side, bool from_workers, TimePoint now) {

@@ -48,7 +48,7 @@ private:
     static constexpr PeerId operator_peer{1'000, 1};
 
     bool receive(Side& side, bool from_workers, TimePoint now);
-    bool receive_all(TimePoint now);
+    broker::Drained receive_all(TimePoint now);
     void take(Side& side, bool from_workers, PeerId peer, const Packet& packet, TimePoint now);
     bool admits(Side& side, bool from_workers, PeerId peer, TimePoint now);
     void look_at_keys(Side& side, bool from_workers, TimePoint now);

@@ -139,7 +139,7 @@ void BrokerBench::beat() {
 }
 
 void BrokerBench::turn(bool drained) {
-    core_.on_time(now_, drained);
+    core_.on_time(now_, {drained, drained});
     after_step();
 }
 

@@ -1,0 +1,40 @@
+#include "broker/backlog.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace rpcbroker::broker {
+
+bool Backlog::holds(PeerId peer) const noexcept { return std::ranges::find(turns_, peer, &Turn::peer) != turns_.end(); }
+
+void Backlog::add(transport::Incoming& incoming, std::size_t from) {
+    auto turn = std::ranges::find(turns_, incoming.peer, &Turn::peer);
+    if (turn == turns_.end()) {
+        turns_.push_back({incoming.peer});
+        turn = std::prev(turns_.end());
+    }
+    const auto bytes = incoming.body.size();
+    bytes_ += bytes;
+    turn->items.push_back({std::exchange(incoming, {}), from, bytes});
+}
+
+void Backlog::took(std::size_t from) {
+    auto turn = std::move(turns_.front());
+    turns_.pop_front();
+    if (from != 0) {
+        turn.items.front().from = from;
+    } else {
+        bytes_ -= turn.items.front().bytes;
+        turn.items.pop_front();
+    }
+    if (!turn.items.empty()) turns_.push_back(std::move(turn));
+}
+
+void Backlog::drop(PeerId peer) {
+    const auto turn = std::ranges::find(turns_, peer, &Turn::peer);
+    if (turn == turns_.end()) return;
+    for (const Item& item : turn->items) bytes_ -= item.bytes;
+    turns_.erase(turn);
+}
+
+}  // namespace rpcbroker::broker

@@ -1,0 +1,62 @@
+"""Bodies of very many small messages: they are taken in shares, so that nobody else waits for the whole of them."""
+
+import time
+
+import msgpack
+import zmq
+from hostile import FULL, MIB, HostileTest, Most, Polite
+from rpckit import main
+
+SECONDS = 5 if FULL else 2
+LIMIT = 256 * MIB  # of what is kept for who does not read
+
+
+class Batches(HostileTest):
+    def flooder(self, broker, *message):
+        peer = self.peer(broker.frontend)
+        peer.socket.setsockopt(zmq.SNDHWM, 4)
+        one = msgpack.packb(message)
+        return peer, lambda size: one * (size // len(one))
+
+    def assert_others_are_served(self, size, *message, reads):
+        broker = self.serving()
+        peer, bodies_of = self.flooder(broker, *message)
+        body, sent = bodies_of(size), 0
+        with Polite(broker.frontend) as polite:
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end:
+                try:
+                    peer.socket.send(body, zmq.NOBLOCK)
+                    sent += 1
+                except zmq.Again:
+                    time.sleep(0.002)
+                while reads and peer.socket.poll(0):
+                    peer.socket.recv()
+        self.tell(f"{sent} bodies of {size} bytes of {message}: {polite}")
+        self.assertGreater(sent, 4)
+        self.assert_served(polite)
+        self.assertNotIn("worker lost", broker.log)
+
+    def test_notifications_of_nothing(self):
+        self.assert_others_are_served(1_000_000, 2, "rpc.x", [], reads=False)
+
+    def test_pings_whose_answers_are_read(self):
+        self.assert_others_are_served(100_000, 0, 1, "rpc.ping", [], reads=True)
+
+    def test_pings_whose_answers_are_not_read(self):
+        self.assert_others_are_served(100_000, 0, 1, "rpc.ping", [], reads=False)
+
+    def test_one_body_whose_answers_are_many_times_as_large(self):
+        broker = self.serving()
+        peer, bodies_of = self.flooder(broker, 0, 1, "rpc.services", [])
+        with Polite(broker.frontend) as polite, Most(broker.pid) as memory:
+            peer.socket.send(bodies_of((48 if FULL else 16) * MIB))
+            time.sleep(SECONDS)
+        self.tell(f"it grew by {memory.grown / MIB:.0f} MiB; {polite}")
+        self.assert_served(polite)
+        self.assert_memory(memory.grown, 2 * LIMIT)
+        self.assertNotIn("worker lost", broker.log)
+
+
+if __name__ == "__main__":
+    main()
