@@ -29,7 +29,7 @@ private:
         std::uint32_t generation = 0;
         std::uint64_t sent = 0;
         std::uint64_t acknowledged = 0;  ///< of them, by the peer's system, when it was asked last
-        std::uint64_t besides = 0;       ///< bytes of heads and encryption that were acknowledged, at least; they add up
+        std::uint64_t besides = 0;  ///< bytes of heads and encryption that were acknowledged, at least; they add up
     };
     Account& account(PeerId peer);
 

@@ -16,7 +16,7 @@ struct Shelf {
     }
     /// The body whose turn it is, which is done with.
     std::string take() {
-        const std::string body{backlog.front().incoming.body.bytes()};
+        std::string body{backlog.front().incoming.body.bytes()};
         backlog.took(0);
         return body;
     }

@@ -72,7 +72,6 @@ private:
     std::function<bool(Place)> is_honest_;
     std::uint64_t turns_ = 0;
     std::uint64_t seen_changes_ = 0;  ///< of keys
-    std::uint64_t asked_ = 0;         ///< by audits
     std::uint32_t last_msgid_ = 0;
     bool stopping_ = false;
     std::optional<TimePoint> drain_end_;

@@ -211,7 +211,8 @@ struct Stranded {
 
 TEST_CASE("a dealer that gets no socket to connect with again says so, and connects once there is one") {
     Stranded stranded;
-    auto& [crowd, bound, connected] = stranded;
+    Bound& bound = stranded.bound;
+    Connected& connected = stranded.connected;
     for (int i = 0; i < 2; ++i) {
         const auto event = connected.event();
         CHECK(event.what == What::refused);
@@ -220,7 +221,7 @@ TEST_CASE("a dealer that gets no socket to connect with again says so, and conne
     CHECK(connected.dealer.send("call") == Sent::would_block);
     CHECK(connected.dealer.receive(connected.incoming) == Received::nothing);
     CHECK_FALSE(connected.dealer.may_have_bodies());
-    crowd.leave();
+    stranded.crowd.leave();
     CHECK(connected.event().what == What::connected);
     connected.send("call again");
     REQUIRE(wait_until(bound.poller, [&] { return bound.router.receive(bound.incoming) == Received::body; }));
