@@ -137,7 +137,7 @@ struct Broker::State {
     bool receive_body(Side& side, TimePoint now);
     std::size_t take(transport::Incoming& incoming, bool from_workers, std::size_t from, TimePoint now);
     broker::Drained receive_all(TimePoint now);
-    void report_closed(Side& side, bool from_workers, TimePoint now);
+    void report_closed(Side& side, bool from_workers, bool drained, TimePoint now);
     std::size_t send(Side& side, Outbox& outbox);
     std::size_t send_all();
     void begin_drain(TimePoint now);
@@ -234,14 +234,15 @@ broker::Drained Broker::State::receive_all(TimePoint now) {
     for (int round = 0; round < rounds_a_turn; ++round) {
         drained.workers = receive(back, true, now);
         drained.clients = receive(front, false, now);
-        if (drained.workers) report_closed(back, true, now);
-        if (drained.clients) report_closed(front, false, now);
+        report_closed(back, true, drained.workers, now);
+        report_closed(front, false, drained.clients, now);
         if ((drained.workers && drained.clients) || Clock::now() >= now + longest_turn) break;
     }
     return drained;
 }
 
-void Broker::State::report_closed(Side& side, bool from_workers, TimePoint now) {
+/// In the order of what they sent: whose bodies are not done with is reported when they are.
+void Broker::State::report_closed(Side& side, bool from_workers, bool drained, TimePoint now) {
     const auto closed = [&](PeerId peer) {
         side.cut.erase(peer);
         side.admission.closed(peer);
@@ -251,8 +252,14 @@ void Broker::State::report_closed(Side& side, bool from_workers, TimePoint now) 
             core.on_frontend_closed(peer, now);
     };
     PeerId peer;
-    while (side.router.may_have_closed() && side.router.next_closed(peer)) closed(peer);
-    for (const PeerId gone : std::exchange(side.gone, {})) closed(gone);
+    while (side.router.may_have_closed() && side.router.next_closed(peer)) {
+        if (side.backlog.holds(peer))
+            side.gone.push_back(peer);
+        else
+            closed(peer);
+    }
+    if (drained)
+        for (const PeerId gone : std::exchange(side.gone, {})) closed(gone);
 }
 
 /// Returns how many peers do not take what is for them.

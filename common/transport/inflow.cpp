@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "common/transport/turns.hpp"
+
 namespace rpcbroker::transport {
 namespace {
 
@@ -96,7 +98,7 @@ std::optional<TimePoint> Inflow::next_look() const noexcept {
 }
 
 void Inflow::look(const Peers& peers, bool drained) {
-    if (drained) convict(peers);
+    convict(peers, drained);
     if (!std::exchange(due_, false)) return;
     const auto answers = watch_.take_answers();
     for (const auto& answer : answers) count(answer);
@@ -164,6 +166,7 @@ void Inflow::judge(const Peers& peers, const ConnectionWatch::Answer& answer) {
         flow.costly && answer.unfinished_frame != 0 && !explains(flow, came, answer.unfinished_frame);
     if (flow.suspect || !(endless || is_frames)) return;
     flow.suspect = true;
+    flow.read = read_;
     suspects_.push_back(descriptor);
 }
 
@@ -175,15 +178,16 @@ bool Inflow::explains(const Flow& flow, std::uint64_t came, std::size_t frame) c
     return asked_memory_ <= flow.memory + unexplained + 2 * others + own;
 }
 
-/// Whoever is suspected since an earlier turn, and had no message among those that were read in this one.
-void Inflow::convict(const Peers& peers) {
-    for (const int descriptor : suspects_) {
+/// Whoever is suspected since an earlier turn, and had no message among all those that were read since then.
+void Inflow::convict(const Peers& peers, bool drained) {
+    std::erase_if(suspects_, [&](int descriptor) {
         Flow& flow = flows_[static_cast<std::size_t>(descriptor)];
-        if (!std::exchange(flow.suspect, false) || flow.messages != messages_of(peers, descriptor)) continue;
+        if (flow.suspect && !drained && read_ - flow.read < turns_of(open_)) return false;
+        if (!std::exchange(flow.suspect, false) || flow.messages != messages_of(peers, descriptor)) return true;
         watch_.cut(descriptor);
         closed(descriptor);  // to be cut may take a while, and is once only
-    }
-    suspects_.clear();
+        return true;
+    });
 }
 
 std::uint32_t Inflow::messages_of(const Peers& peers, int descriptor) const noexcept {

@@ -34,6 +34,7 @@ public:
     void read(PeerId peer) {
         if (peer.slot >= messages_.size()) messages_.resize(std::size_t{peer.slot} + 1);
         ++messages_[peer.slot];
+        ++read_;
         active_ = true;
     }
     void accepted(int descriptor);
@@ -66,6 +67,7 @@ private:
         std::uint64_t total = 0;     ///< bytes that had come on all connections of the process, then
         std::uint64_t seen = 0;      ///< bytes that had come at the last look
         TimePoint grew{};            ///< when there were more than at the look before
+        std::uint64_t read = 0;      ///< messages of all that were read when it was first suspected
     };
     [[nodiscard]] Duration interval() const noexcept;
     [[nodiscard]] bool is_time_for_all() const noexcept;
@@ -74,13 +76,14 @@ private:
     void count(const ConnectionWatch::Answer& answer);
     void judge(const Peers& peers, const ConnectionWatch::Answer& answer);
     [[nodiscard]] std::uint32_t messages_of(const Peers& peers, int descriptor) const noexcept;
-    void convict(const Peers& peers);
+    void convict(const Peers& peers, bool drained);
 
     std::size_t most_;
     std::vector<Flow> flows_;              ///< by descriptor
     std::vector<std::uint32_t> messages_;  ///< by slot
     std::vector<int> near_;
     std::vector<int> suspects_;
+    std::uint64_t read_ = 0;  ///< messages of all
     std::uint32_t generation_ = 0;
     std::size_t open_ = 0;
     std::size_t memory_ = 0;        ///< of the process, now

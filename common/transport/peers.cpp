@@ -2,8 +2,13 @@
 
 #include <utility>
 
+#include "common/transport/turns.hpp"
+
 namespace rpcbroker::transport {
 namespace {
+
+/// libzmq says that a connection is over a moment before it hands its last messages over.
+constexpr std::chrono::milliseconds hand_over{20};
 
 std::uint32_t number(std::string_view automatic) noexcept {
     std::uint32_t value = 0;
@@ -51,6 +56,19 @@ std::optional<PeerId> Peers::identify(std::string_view routing_id, int descripto
     }
     if (is_refused(descriptor)) return std::nullopt;
     return id_of(admit(routing_id, descriptor));
+}
+
+void Peers::read(PeerId peer) noexcept { peers_[peer.slot].read = ++read_; }
+
+void Peers::settle(TimePoint now) {
+    const auto turns = turns_of(descriptors_.size());
+    std::erase_if(over_, [&](std::uint32_t slot) {
+        Peer& peer = peers_[slot];
+        if (peer.over == TimePoint{}) peer.over = now;
+        if (read_ - peer.read < turns || now < peer.over + hand_over) return false;
+        closed_.push_back(slot);
+        return true;
+    });
 }
 
 void Peers::drained() {
@@ -138,6 +156,8 @@ void Peers::end(std::uint32_t slot) {
     Peer& peer = peers_[slot];
     if (peer.phase != Phase::open) return;
     peer.phase = Phase::over;
+    peer.read = read_;
+    peer.over = {};
     over_.push_back(slot);
     if (peer.descriptor == no_descriptor) return;
     Descriptor& connection = entry(peer.descriptor);

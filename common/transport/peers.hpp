@@ -7,7 +7,9 @@
 //   - if none holds it, the connection is over already, and so is the peer: its messages count, then it is reported;
 //   - if another peer is bound to it, one of the two is over: the one whose routing id was given first (libzmq counts
 //     them up), or, where peers chose their ids themselves, the one that was bound first;
-//   - a peer that is over is reported when all that could be read has been read (`drained`), so after its last message.
+//   - a peer that is over is reported when all that could be read has been read (`drained`), so after its last message; or,
+//     where there is always something to read, when so many others' messages were read without one of its own that none can
+//     be left (`settle`): libzmq reads its connections in turn.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "common/peer.hpp"
+#include "common/time.hpp"
 
 namespace rpcbroker::transport {
 
@@ -44,8 +47,12 @@ public:
     /// All events must have been told before. Nothing: the connection is refused.
     std::optional<PeerId> identify(std::string_view routing_id, int descriptor);
 
+    /// One of its messages was read, identify() having told whose it is.
+    void read(PeerId peer) noexcept;
     /// There was no message left to read.
     void drained();
+    /// The same of those whose turn has come and gone, some time after they were over.
+    void settle(TimePoint now);
     /// Peers are over and wait for drained() or next_closed().
     [[nodiscard]] bool has_closed() const noexcept { return !over_.empty() || !closed_.empty(); }
     [[nodiscard]] bool awaits_drained() const noexcept { return !over_.empty(); }
@@ -68,6 +75,8 @@ private:
         std::uint32_t generation = 0;
         int descriptor = no_descriptor;
         Phase phase = Phase::unused;
+        std::uint64_t read = 0;  ///< messages of all that were read when its last one was, or when it was over
+        TimePoint over{};        ///< when settle() first heard of that
     };
     struct Descriptor {
         std::uint32_t slot = no_slot;  ///< the open peer that is bound to it
@@ -94,6 +103,7 @@ private:
     std::vector<std::uint32_t> unused_;
     std::vector<std::uint32_t> over_;    ///< slots whose last messages may not have been read
     std::vector<std::uint32_t> closed_;  ///< slots to report, the next one last
+    std::uint64_t read_ = 0;             ///< messages of all
     std::uint32_t latest_ = no_slot;     ///< whom find() found last: often the next one, too
 };
 

@@ -247,6 +247,7 @@ Received Router::receive(Incoming& incoming) {
     const auto whose = state.identify(incoming);
     if (whose != Received::body) return whose;
     state.inflow.read(incoming.peer);
+    state.peers.read(incoming.peer);
     if (!good) return Received::bad_frames;
     state.frame.move_to(incoming.body);
     return Received::body;
@@ -273,7 +274,12 @@ bool Router::next_closed(PeerId& peer) {
     if (state.peers.next_closed(peer)) return true;
     state.read_events();
     // What a peer sent before its connection closed can be read when libzmq says that it is closed.
-    if (state.peers.awaits_drained() && !state.socket.look()) state.peers.drained();
+    if (state.peers.awaits_drained()) {
+        if (state.socket.look())
+            state.peers.settle(Clock::now());
+        else
+            state.peers.drained();
+    }
     return state.peers.next_closed(peer);
 }
 

@@ -104,6 +104,27 @@ TEST_CASE("inflow: who sends frame after frame and no last one is cut, whatever 
     CHECK(cut.front().starts_with("127.0.0.1:"));
 }
 
+TEST_CASE("inflow: a flood is cut beside others whose messages are never all read") {
+    Bound bound{"tcp://127.0.0.1:*", up_to(mebibyte)};
+    Raw raw{bound.endpoint};
+    Raw other{bound.endpoint};
+    const std::string content(200, 'x');
+    std::vector<std::string> cut;
+    const auto end = Clock::now() + patience;
+    while (raw.send() && Clock::now() < end) {
+        while (raw.waiting() < mebibyte) raw.queue_frame(1, content);
+        while (other.waiting() < mebibyte / 16) other.queue_frame(0, content);
+        other.send();
+        bound.poller.wait(std::chrono::milliseconds(1));
+        for (int i = 0; i < 50; ++i) bound.router.receive(bound.incoming);
+        for (auto& address : bound.router.cut_floods(false, Clock::now())) cut.push_back(std::move(address));
+    }
+    CHECK(raw.is_cut());
+    CHECK_FALSE(other.is_cut());
+    for (auto& address : bound.router.cut_floods(false, Clock::now())) cut.push_back(std::move(address));
+    CHECK(cut.size() == 1);
+}
+
 TEST_CASE("inflow: a body as large as may be, and one that looks like frames inside, come in however slowly") {
     const auto body = GENERATE(std::string(4 * mebibyte, 'x'), std::string(4 * mebibyte, '\1'));
     Bound bound{"tcp://127.0.0.1:*", up_to(4 * mebibyte)};

@@ -47,6 +47,34 @@ TEST_CASE("a peer that is over is reported when all was read, once, and cannot b
     CHECK(!peers.find(automatic(1)));
 }
 
+TEST_CASE("where there is always something to read, a peer that is over is reported once all had a turn") {
+    using namespace std::chrono_literals;
+    Peers peers;
+    for (const int descriptor : {7, 8}) peers.accepted(descriptor);
+    const auto goes = *peers.identify(automatic(1), 7);
+    const auto stays = *peers.identify(automatic(2), 8);
+    const auto read_others = [&] {
+        for (int i = 0; i < 1000; ++i) peers.read(stays);
+    };
+    PeerId reported;
+    const TimePoint start{1s};
+    read_others();
+    peers.read(goes);
+    peers.disconnected(7);
+    peers.settle(start);
+    read_others();
+    peers.settle(start + 10ms);
+    CHECK(!peers.next_closed(reported));
+    peers.read(goes);  // its last one
+    peers.settle(start + 1s);
+    CHECK(!peers.next_closed(reported));
+    read_others();
+    peers.settle(start + 1s);
+    CHECK(peers.next_closed(reported));
+    CHECK(reported == goes);
+    CHECK(!peers.has_closed());
+}
+
 TEST_CASE("a slot is used again under another generation") {
     Peers peers;
     peers.accepted(7);

@@ -1,11 +1,12 @@
 """Bodies of very many small messages: they are taken in shares, so that nobody else waits for the whole of them."""
 
+import subprocess
 import time
 
 import msgpack
 import zmq
 from hostile import FULL, MIB, HostileTest, Most, Polite
-from rpckit import main
+from rpckit import in_flight, main, wait_until
 
 SECONDS = 5 if FULL else 2
 LIMIT = 256 * MIB  # of what is kept for who does not read
@@ -45,6 +46,36 @@ class Batches(HostileTest):
 
     def test_pings_whose_answers_are_not_read(self):
         self.assert_others_are_served(100_000, 0, 1, "rpc.ping", [], reads=False)
+
+    def test_who_leaves_is_noticed_beside_clients_that_never_stop(self):
+        broker = self.broker()
+        self.worker(broker, "--threads", "8")
+        client = self.client(broker)
+        leaves = [self.client(broker) for _ in range(4)]
+        for peer in leaves:
+            peer.request("EchoUtil.Sleep", 60_000, options={"timeout": 60_000})
+        wait_until(lambda: in_flight(client) == len(leaves), "their calls run")
+        body = msgpack.packb([2, "No.such", []]) * 1000
+        flood = ("import sys, zmq; socket = zmq.Context().socket(zmq.DEALER); socket.connect(sys.argv[1])\n"
+                 "body = bytes.fromhex(sys.stdin.read())\nwhile True: socket.send(body)")
+        floods = [subprocess.Popen(["/usr/bin/python3", "-c", flood, broker.frontend], stdin=subprocess.PIPE)
+                  for _ in range(2)]
+        try:
+            for process in floods:
+                process.stdin.write(body.hex().encode())
+                process.stdin.close()
+            wait_until(lambda: client.result("rpc.stats")["one_way_failed"] > 100_000, "they have begun")
+            begin = time.monotonic()
+            for peer in leaves:
+                peer.close()
+            wait_until(lambda: in_flight(client) == 0, "their calls were cancelled")
+            took = time.monotonic() - begin
+        finally:
+            for process in floods:
+                process.kill()
+                process.wait()
+        self.tell(f"noticed after {took:.2f} s")
+        self.assert_within(took, 3)
 
     def test_one_body_whose_answers_are_many_times_as_large(self):
         broker = self.serving()
