@@ -15,12 +15,14 @@ public:
     struct Item {
         transport::Incoming incoming;
         std::size_t from = 0;   ///< of its body: what is before is done with
-        std::size_t bytes = 0;  ///< of its body when it came
+        std::size_t bytes = 0;  ///< that it takes
     };
 
     [[nodiscard]] bool empty() const noexcept { return turns_.empty(); }
-    /// What comes now is better left with libzmq, which then does not read it of the peer.
+    /// It holds more than it may: largest() is to go.
     [[nodiscard]] bool is_full() const noexcept { return bytes_ > most_bytes; }
+    /// The peer of which it holds most. Not while empty().
+    [[nodiscard]] PeerId largest() const noexcept;
     /// What else came of the peer is to wait behind what is here.
     [[nodiscard]] bool holds(PeerId peer) const noexcept;
     /// Leaves `incoming` empty.
@@ -33,11 +35,12 @@ public:
     void drop(PeerId peer);
 
 private:
-    static constexpr std::size_t most_bytes = std::size_t{64} << 20;
+    static constexpr std::size_t most_bytes = std::size_t{256} << 20;
 
     struct Turn {
         PeerId peer;
         std::deque<Item> items{};
+        std::size_t bytes = 0;  ///< of all of them
     };
     std::deque<Turn> turns_;
     std::size_t bytes_ = 0;

@@ -135,6 +135,7 @@ struct Broker::State {
     void run();
     bool receive(Side& side, bool from_workers, TimePoint now);
     bool receive_body(Side& side, TimePoint now);
+    void keep(Side& side, std::size_t from);
     std::size_t take(transport::Incoming& incoming, bool from_workers, std::size_t from, TimePoint now);
     broker::Drained receive_all(TimePoint now);
     void report_closed(Side& side, bool from_workers, bool drained, TimePoint now);
@@ -193,18 +194,33 @@ void Broker::State::run() {
 /// Takes what is there, up to a turn's share; true when nothing is left.
 bool Broker::State::receive(Side& side, bool from_workers, TimePoint now) {
     const auto end = Clock::now() + longest_share;
-    if (!side.backlog.empty()) {
+    const auto half = end - longest_share / 2;
+    while (!side.backlog.empty()) {
         auto& unfinished = side.backlog.front();
         side.backlog.took(take(unfinished.incoming, from_workers, unfinished.from, now));
+        if (Clock::now() >= half) break;
     }
-    for (int i = 0; i < bodies_a_turn && side.router.may_have_bodies() && !side.backlog.is_full(); ++i) {
+    for (int i = 0; i < bodies_a_turn && side.router.may_have_bodies(); ++i) {
         if (!receive_body(side, now)) continue;
         const bool waits = !side.backlog.empty() && side.backlog.holds(side.incoming.peer);
         const auto from = waits ? 0 : take(side.incoming, from_workers, 0, now);
-        if (waits || from != 0) side.backlog.add(side.incoming, from);
+        if (waits || from != 0) keep(side, from);
         if (Clock::now() >= end) break;
     }
     return side.backlog.empty() && !side.router.may_have_bodies();
+}
+
+/// What came is not done with. Who sends more than can be taken is cut: others would wait for it otherwise.
+void Broker::State::keep(Side& side, std::size_t from) {
+    side.backlog.add(side.incoming, from);
+    if (!side.backlog.is_full()) return;
+    const auto peer = side.backlog.largest();
+    side.backlog.drop(peer);
+    if (!side.cut.insert(peer).second) return;
+    core.counters().add(Counter::slow_peers_cut);
+    if (on_event)
+        on_event({true, "cut off, as it sends more than can be taken", {{"address", side.router.address(peer)}}});
+    side.router.disconnect(peer);
 }
 
 /// Where to go on with the body, or 0.
@@ -252,12 +268,8 @@ void Broker::State::report_closed(Side& side, bool from_workers, bool drained, T
             core.on_frontend_closed(peer, now);
     };
     PeerId peer;
-    while (side.router.may_have_closed() && side.router.next_closed(peer)) {
-        if (side.backlog.holds(peer))
-            side.gone.push_back(peer);
-        else
-            closed(peer);
-    }
+    const auto held = [&](PeerId which) { return side.backlog.holds(which); };
+    while (side.router.may_have_closed() && side.router.next_closed(peer, held)) closed(peer);
     if (drained)
         for (const PeerId gone : std::exchange(side.gone, {})) closed(gone);
 }
@@ -288,7 +300,8 @@ void Broker::State::begin_drain(TimePoint now) {
 }
 
 bool Broker::State::finished(TimePoint now) {
-    if (!core.idle() && now < *drain_end) return false;
+    const bool done = core.idle() && front.backlog.empty() && back.backlog.empty();
+    if (!done && now < *drain_end) return false;
     if (!flush_end) {
         flush_end = now + flush_at_end;
         core.end_all(now);

@@ -1,5 +1,7 @@
 #include "common/transport/peers.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/transport/turns.hpp"
@@ -61,7 +63,7 @@ std::optional<PeerId> Peers::identify(std::string_view routing_id, int descripto
 void Peers::read(PeerId peer) noexcept { peers_[peer.slot].read = ++read_; }
 
 void Peers::settle(TimePoint now) {
-    const auto turns = turns_of(descriptors_.size());
+    const auto turns = turns_of(std::max(descriptors_.size(), peers_.size()));
     std::erase_if(over_, [&](std::uint32_t slot) {
         Peer& peer = peers_[slot];
         if (peer.over == TimePoint{}) peer.over = now;
@@ -77,13 +79,16 @@ void Peers::drained() {
     over_.clear();
 }
 
-bool Peers::next_closed(PeerId& peer) {
-    if (closed_.empty()) return false;
-    const std::uint32_t slot = closed_.back();
-    closed_.pop_back();
-    peer = id_of(slot);
-    free(slot);
-    return true;
+bool Peers::next_closed(PeerId& peer, const std::function<bool(PeerId)>& held) {
+    for (auto next = closed_.rbegin(); next != closed_.rend(); ++next) {
+        const std::uint32_t slot = *next;
+        peer = id_of(slot);
+        if (held && held(peer)) continue;
+        closed_.erase(std::next(next).base());
+        free(slot);
+        return true;
+    }
+    return false;
 }
 
 const std::string* Peers::routing_id(PeerId peer) const noexcept {

@@ -56,8 +56,8 @@ public:
     /// Peers are over and wait for drained() or next_closed().
     [[nodiscard]] bool has_closed() const noexcept { return !over_.empty() || !closed_.empty(); }
     [[nodiscard]] bool awaits_drained() const noexcept { return !over_.empty(); }
-    /// A peer that is over, each once. Its slot is free then.
-    bool next_closed(PeerId& peer);
+    /// A peer that is over, each once, but for those that are `held`. Its slot is free then.
+    bool next_closed(PeerId& peer, const std::function<bool(PeerId)>& held = {});
 
     /// Valid until the peer is reported; null when it is over.
     [[nodiscard]] const std::string* routing_id(PeerId peer) const noexcept;

@@ -269,9 +269,9 @@ Sent Router::send(PeerId peer, std::string_view envelope, std::string_view bytes
     return state_->socket.send(bytes, Socket::More::no);
 }
 
-bool Router::next_closed(PeerId& peer) {
+bool Router::next_closed(PeerId& peer, const std::function<bool(PeerId)>& held) {
     State& state = *state_;
-    if (state.peers.next_closed(peer)) return true;
+    if (state.peers.next_closed(peer, held)) return true;
     state.read_events();
     // What a peer sent before its connection closed can be read when libzmq says that it is closed.
     if (state.peers.awaits_drained()) {
@@ -280,7 +280,7 @@ bool Router::next_closed(PeerId& peer) {
         else
             state.peers.drained();
     }
-    return state.peers.next_closed(peer);
+    return state.peers.next_closed(peer, held);
 }
 
 std::string Router::address(PeerId peer) const {

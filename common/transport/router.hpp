@@ -126,7 +126,8 @@ public:
     Sent send(PeerId peer, std::string_view envelope, std::string_view bytes);
     /// A peer whose connection closed since the last call, each once. Read all bodies that are there first: what a peer
     /// sent before it closed comes before this. Peers over inproc are never reported.
-    bool next_closed(PeerId& peer);
+    /// Those of whom `held` says so are told later, and their slots are nobody else's before.
+    bool next_closed(PeerId& peer, const std::function<bool(PeerId)>& held = {});
     /// Where the peer is: "10.0.0.7:41234", "local" for ipc, empty when its connection is gone or over inproc.
     [[nodiscard]] std::string address(PeerId peer) const;
     /// Cuts those (tcp) who send a message without end, and says from where. To be called at next_look(), or each turn.

@@ -43,22 +43,35 @@ TEST_CASE("a peer's bodies come in their order, and peers take turns") {
     CHECK(shelf.backlog.empty());
 }
 
-TEST_CASE("a backlog is full by its bytes, also of bodies that were moved out of it") {
+constexpr std::size_t mebibyte = std::size_t{1} << 20;
+
+TEST_CASE("a backlog is full by its bytes, also of bodies that were moved out of it, and says whose are most") {
     Shelf shelf;
-    shelf.add(alice, std::string(std::size_t{40} << 20, 'x'));
+    shelf.add(alice, std::string(160 * mebibyte, 'x'));
     CHECK_FALSE(shelf.backlog.is_full());
-    shelf.add(bob, std::string(std::size_t{40} << 20, 'x'));
+    shelf.add(bob, std::string(60 * mebibyte, 'x'));
+    shelf.add(bob, std::string(60 * mebibyte, 'x'));
     CHECK(shelf.backlog.is_full());
+    CHECK(shelf.backlog.largest() == alice);
     const Body moved{std::move(shelf.backlog.front().incoming.body)};
     shelf.backlog.took(0);
     CHECK_FALSE(shelf.backlog.is_full());
-    shelf.add(alice, std::string(std::size_t{20} << 20, 'x'));
+    CHECK(shelf.backlog.largest() == bob);
+    shelf.add(alice, std::string(100 * mebibyte, 'x'));
     CHECK_FALSE(shelf.backlog.is_full());
+    CHECK(shelf.backlog.largest() == bob);
+}
+
+TEST_CASE("bodies of nothing take room in a backlog, too") {
+    Shelf shelf;
+    transport::Incoming incoming{alice, {}, {}, 0};
+    for (int i = 0; i < 2'000'000; ++i) shelf.backlog.add(incoming, 0);
+    CHECK(shelf.backlog.is_full());
 }
 
 TEST_CASE("what a peer has in a backlog goes with it") {
     Shelf shelf;
-    shelf.add(alice, std::string(std::size_t{70} << 20, 'x'));
+    shelf.add(alice, std::string(270 * mebibyte, 'x'));
     shelf.add(bob, "b1");
     shelf.backlog.drop(alice);
     shelf.backlog.drop(alice);

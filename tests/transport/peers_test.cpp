@@ -75,6 +75,28 @@ TEST_CASE("where there is always something to read, a peer that is over is repor
     CHECK(!peers.has_closed());
 }
 
+TEST_CASE("a peer that is held is reported later, and its slot is nobody else's before") {
+    Peers peers;
+    for (const int descriptor : {7, 8}) peers.accepted(descriptor);
+    const auto held = *peers.identify(automatic(1), 7);
+    const auto other = *peers.identify(automatic(2), 8);
+    for (const int descriptor : {8, 7}) peers.disconnected(descriptor);
+    peers.drained();
+    const auto is_held = [&](PeerId peer) { return peer == held; };
+    PeerId reported;
+    CHECK(peers.next_closed(reported, is_held));
+    CHECK(reported == other);
+    CHECK_FALSE(peers.next_closed(reported, is_held));
+    CHECK(peers.has_closed());
+    peers.accepted(9);
+    CHECK(peers.identify(automatic(3), 9)->slot == other.slot);
+    peers.accepted(10);
+    CHECK(peers.identify(automatic(4), 10)->slot != held.slot);
+    CHECK(peers.next_closed(reported));
+    CHECK(reported == held);
+    CHECK_FALSE(peers.has_closed());
+}
+
 TEST_CASE("a slot is used again under another generation") {
     Peers peers;
     peers.accepted(7);

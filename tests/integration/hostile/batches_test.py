@@ -1,5 +1,6 @@
 """Bodies of very many small messages: they are taken in shares, so that nobody else waits for the whole of them."""
 
+import signal
 import subprocess
 import time
 
@@ -76,6 +77,28 @@ class Batches(HostileTest):
                 process.wait()
         self.tell(f"noticed after {took:.2f} s")
         self.assert_within(took, 3)
+
+    def test_a_client_that_takes_the_place_of_one_whose_body_is_not_done_with(self):
+        broker = self.broker()
+        self.worker(broker, "--threads", "2")
+        peer, bodies_of = self.flooder(broker, 0, 1, "rpc.ping", [])
+        peer.socket.setsockopt(zmq.LINGER, 5000)
+        peer.socket.send(bodies_of(32 * MIB))
+        time.sleep(0.1)
+        peer.close()
+        time.sleep(0.1)
+        client = self.client(broker)
+        self.assertEqual(client.result("EchoUtil.Sleep", 500), 500)
+
+    def test_a_body_that_was_begun_is_answered_before_the_broker_ends(self):
+        broker = self.serving()
+        peer, bodies_of = self.flooder(broker, 2, "rpc.x", [])
+        first, last = (msgpack.packb([0, msgid, "rpc.ping", []]) for msgid in (1, 2))
+        peer.socket.send(first + bodies_of(16 * MIB) + last)
+        self.assertEqual(peer.receive()[:3], [1, 1, None])
+        broker.signal(signal.SIGTERM)
+        self.assertEqual(peer.receive()[:3], [1, 2, None])
+        self.assertEqual(broker.wait(), 0)
 
     def test_one_body_whose_answers_are_many_times_as_large(self):
         broker = self.serving()
