@@ -84,7 +84,7 @@ struct Side {
     std::vector<std::string> endpoints;
     transport::Incoming incoming;
     broker::Backlog backlog;
-    std::set<PeerId> cut;      ///< as they do not read, and not reported closed yet
+    std::set<PeerId> cut;      ///< as they do not read or send too much, and not reported closed yet
     std::vector<PeerId> gone;  ///< found gone while sending; reported once what they had sent before was read
 
     void bind(const std::vector<std::string>& wanted, bool open) {
@@ -202,7 +202,7 @@ bool Broker::State::receive(Side& side, bool from_workers, TimePoint now) {
     }
     for (int i = 0; i < bodies_a_turn && side.router.may_have_bodies(); ++i) {
         if (!receive_body(side, now)) continue;
-        const bool waits = !side.backlog.empty() && side.backlog.holds(side.incoming.peer);
+        const bool waits = side.backlog.holds(side.incoming.peer);
         const auto from = waits ? 0 : take(side.incoming, from_workers, 0, now);
         if (waits || from != 0) keep(side, from);
         if (Clock::now() >= end) break;

@@ -10,8 +10,6 @@
 #include <string_view>
 #include <utility>
 
-#include "common/transport/turns.hpp"
-
 namespace rpcbroker::transport {
 namespace {
 
@@ -166,7 +164,7 @@ void Inflow::judge(const Peers& peers, const ConnectionWatch::Answer& answer) {
         flow.costly && answer.unfinished_frame != 0 && !explains(flow, came, answer.unfinished_frame);
     if (flow.suspect || !(endless || is_frames)) return;
     flow.suspect = true;
-    flow.read = read_;
+    flow.read = peers.messages_read();
     suspects_.push_back(descriptor);
 }
 
@@ -182,7 +180,7 @@ bool Inflow::explains(const Flow& flow, std::uint64_t came, std::size_t frame) c
 void Inflow::convict(const Peers& peers, bool drained) {
     std::erase_if(suspects_, [&](int descriptor) {
         Flow& flow = flows_[static_cast<std::size_t>(descriptor)];
-        if (flow.suspect && !drained && read_ - flow.read < turns_of(open_)) return false;
+        if (flow.suspect && !drained && !peers.all_had_turns_since(flow.read)) return false;
         if (!std::exchange(flow.suspect, false) || flow.messages != messages_of(peers, descriptor)) return true;
         watch_.cut(descriptor);
         closed(descriptor);  // to be cut may take a while, and is once only

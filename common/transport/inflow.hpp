@@ -34,7 +34,6 @@ public:
     void read(PeerId peer) {
         if (peer.slot >= messages_.size()) messages_.resize(std::size_t{peer.slot} + 1);
         ++messages_[peer.slot];
-        ++read_;
         active_ = true;
     }
     void accepted(int descriptor);
@@ -83,7 +82,6 @@ private:
     std::vector<std::uint32_t> messages_;  ///< by slot
     std::vector<int> near_;
     std::vector<int> suspects_;
-    std::uint64_t read_ = 0;  ///< messages of all
     std::uint32_t generation_ = 0;
     std::size_t open_ = 0;
     std::size_t memory_ = 0;        ///< of the process, now

@@ -4,8 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "common/transport/turns.hpp"
-
 namespace rpcbroker::transport {
 namespace {
 
@@ -62,12 +60,18 @@ std::optional<PeerId> Peers::identify(std::string_view routing_id, int descripto
 
 void Peers::read(PeerId peer) noexcept { peers_[peer.slot].read = ++read_; }
 
+/// libzmq reads those that have something in turn (4.3.4: fq_t), and notices within a hundred messages that one has something
+/// again (config.hpp: inbound_poll_rate).
+bool Peers::all_had_turns_since(std::uint64_t then) const noexcept {
+    const std::uint64_t connections = std::max(descriptors_.size(), peers_.size());
+    return read_ - then >= 2 * connections + 200;
+}
+
 void Peers::settle(TimePoint now) {
-    const auto turns = turns_of(std::max(descriptors_.size(), peers_.size()));
     std::erase_if(over_, [&](std::uint32_t slot) {
         Peer& peer = peers_[slot];
         if (peer.over == TimePoint{}) peer.over = now;
-        if (read_ - peer.read < turns || now < peer.over + hand_over) return false;
+        if (!all_had_turns_since(peer.read) || now < peer.over + hand_over) return false;
         closed_.push_back(slot);
         return true;
     });

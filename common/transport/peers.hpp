@@ -49,6 +49,10 @@ public:
 
     /// One of its messages was read, identify() having told whose it is.
     void read(PeerId peer) noexcept;
+    /// Messages that read() was told of, of all peers.
+    [[nodiscard]] std::uint64_t messages_read() const noexcept { return read_; }
+    /// Whether since messages_read() was `then` so many were read that each peer which had one waiting has had its turn.
+    [[nodiscard]] bool all_had_turns_since(std::uint64_t then) const noexcept;
     /// There was no message left to read.
     void drained();
     /// The same of those whose turn has come and gone, some time after they were over.
