@@ -1,5 +1,6 @@
 // rpc-broker: the flags, the ready line, and the signals round rpcbroker::Broker.
 #include <iostream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "common/program/flags.hpp"
 #include "common/program/log.hpp"
 #include "common/program/memory.hpp"
+#include "common/program/scheduling.hpp"
 #include "common/program/secrets.hpp"
 #include "common/program/signals.hpp"
 #include "common/program/systemd.hpp"
@@ -126,6 +128,12 @@ void take_authorized(Broker& broker, Result<std::vector<AuthorizedKey>> authoriz
     broker.set_authorized(*std::move(authorized));
 }
 
+/// libzmq's threads are started with the first socket. They and the loop wake each other for every body.
+std::unique_ptr<Broker> make_broker(const BrokerOptions& options) {
+    const PatientThreads patient;
+    return std::make_unique<Broker>(options);
+}
+
 void serve(Broker& broker, StopSignal& signal) {
     broker.on_event(log_event);
     StopThread stop{signal, [&] {
@@ -169,13 +177,13 @@ int main(int argc, char** argv) {
     StopSignal signal;
     try {
         if (wanted.options.insecure) log::warn("--insecure: nothing checks who connects");
-        Broker broker{wanted.options};
+        const auto broker = make_broker(wanted.options);
         if (wanted.options.keys) wanted.options.keys->own.forget_secret();
         std::optional<AuthorizedFile> file;
         if (wanted.options.keys)
             file.emplace(wanted.authorized_file,
-                         [&](auto authorized) { take_authorized(broker, std::move(authorized)); });
-        serve(broker, signal);
+                         [&](auto authorized) { take_authorized(*broker, std::move(authorized)); });
+        serve(*broker, signal);
     } catch (const Error& error) {
         std::cerr << "rpc-broker: " << error.message() << '\n';
         return cannot_bind;

@@ -1,5 +1,7 @@
 """Starting and stopping: ready lines, ports, flags and where they come from, the order in which programs start."""
 
+import os
+import pathlib
 import signal
 import socket
 import tempfile
@@ -48,6 +50,15 @@ class Start(RpcTest):
             called = rpc_call("--broker", f"ipc://{directory}/frontend", "EchoUtil.CountString", "this is test")
             self.assertEqual(called.stdout, "3", called)
             self.assertEqual(broker.terminate(), 0)
+
+    def test_the_brokers_io_threads_do_not_interrupt_its_loop(self):
+        broker = self.broker()
+        policies = {}
+        for task in pathlib.Path(f"/proc/{broker.pid}/task").iterdir():
+            policies.setdefault((task / "comm").read_text().strip(), set()).add(os.sched_getscheduler(int(task.name)))
+        own = os.sched_getscheduler(0)
+        self.assertEqual(policies["rpc-broker"] - {os.SCHED_BATCH}, {own}, policies)
+        self.assertEqual(policies["ZMQbg/IO/0"], {os.SCHED_BATCH if own == os.SCHED_OTHER else own}, policies)
 
     def test_help_and_version(self):
         for program in PROGRAMS:
