@@ -156,9 +156,7 @@ void BrokerCore::on_return(Worker& worker, const MessageView& message) {
     counters_.add(Counter::calls_returned, returned.size());
     worker.held_back = true;
     Directory::update_load(worker);
-    // The one that was sent first comes first again.
-    std::ranges::reverse(returned);
-    for (Call* call : returned) start_over(*call, worker);
+    start_over(returned, worker);
     worker.held_back = false;
     Directory::update_load(worker);
     serve(worker);
@@ -181,7 +179,38 @@ Call* BrokerCore::take_back(Worker& worker, std::uint64_t msgid) {
     return call;
 }
 
-/// Of a call that the worker gave back.
+/// Of a worker that is lost: the calls that it was to be sent. The rest of what waits for it is dropped.
+std::vector<Call*> BrokerCore::take_unsent(Worker& worker) {
+    std::vector<Call*> unsent;
+    std::size_t requests = 0;
+    to_workers_.for_each(worker.peer, [&](Outgoing& body) {
+        BodyReader reader(body.large.empty() ? std::string_view(body.bytes) : body.large.bytes());
+        MessageView message;
+        while (reader.next(message) == BodyReader::Step::message) {
+            if (message.type != MessageType::request) continue;
+            ++requests;
+            Call* call = take_back(worker, message.msgid);
+            if (!call) continue;
+            unsent.push_back(call);
+            if (!call->moved_out) continue;
+            call->moved_out = false;
+            call->extras->large = std::move(body.large);
+            return;
+        }
+    });
+    counters_.add(Counter::undeliverable_messages, to_workers_.forget(worker.peer) - requests);
+    return unsent;
+}
+
+/// Of calls that were meant for the worker in this order: the first one comes first again. What has to wait goes before what
+/// waits already, so the last one of those comes first.
+void BrokerCore::start_over(const std::vector<Call*>& calls, const Worker& worker) {
+    auto first = calls.begin();
+    while (first != calls.end() && !(*first)->pinned() && starts_at_once(**first)) start_over(**first++, worker);
+    for (auto last = calls.end(); last != first;) start_over(**--last, worker);
+}
+
+/// Of a call that the worker gave back, or was not sent.
 void BrokerCore::start_over(Call& call, const Worker& worker) {
     if (call.takes_items() && call.stream().credit.begun())
         return end(call, {Code::internal, "worker " + worker.id + " gave back a stream that had begun", By::broker,

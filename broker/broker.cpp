@@ -84,8 +84,8 @@ struct Side {
     std::vector<std::string> endpoints;
     transport::Incoming incoming;
     broker::Backlog backlog;
-    std::set<PeerId> cut;      ///< as they do not read or send too much, and not reported closed yet
-    std::vector<PeerId> gone;  ///< found gone while sending; reported once what they had sent before was read
+    std::set<PeerId> cut;   ///< as they do not read or send too much, and not reported closed yet
+    std::set<PeerId> gone;  ///< found gone while sending; reported once what they had sent before was read
 
     void bind(const std::vector<std::string>& wanted, bool open) {
         for (const auto& text : wanted) endpoints.push_back(router.bind(checked(text, open)).value());
@@ -277,8 +277,7 @@ void Broker::State::report_closed(Side& side, bool from_workers, bool drained, T
 /// Returns how many peers do not take what is for them.
 std::size_t Broker::State::send(Side& side, Outbox& outbox) {
     const auto done = side.flush(outbox, side.router);
-    core.counters().add(Counter::undeliverable_messages, done.dropped);
-    side.gone.insert(side.gone.end(), side.flush.gone().begin(), side.flush.gone().end());
+    side.gone.insert(side.flush.gone().begin(), side.flush.gone().end());
     for (const PeerId peer : side.flush.blocked()) {
         const auto memory = outbox.waiting_bytes(peer) + outbox.waiting_bodies(peer) * sizeof(Outgoing);
         if (memory <= options.limits.max_unsent_bytes || !side.cut.insert(peer).second) continue;

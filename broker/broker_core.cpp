@@ -121,8 +121,8 @@ void BrokerCore::on_frontend_closed(PeerId peer, TimePoint now) {
 
 void BrokerCore::on_backend_closed(PeerId peer, TimePoint now) {
     tick(now);
-    counters_.add(Counter::undeliverable_messages, to_workers_.forget(peer));
     if (Worker* worker = find_worker(peer)) drop_worker(*worker, "its connection closed");
+    counters_.add(Counter::undeliverable_messages, to_workers_.forget(peer));
     worker_identities_.forget(peer);
 }
 
@@ -162,11 +162,7 @@ void BrokerCore::watch(Client& client) {
 
 void BrokerCore::on_worker_timer(Worker& worker, bool drained) {
     worker.timer = Deadlines::none;
-    if (drained && is_silent(worker.last_heard)) {
-        // Its callers are told now: nobody waits any more for what it has not been sent.
-        counters_.add(Counter::undeliverable_messages, to_workers_.forget(worker.peer));
-        return drop_worker(worker, "silent for three heartbeats");
-    }
+    if (drained && is_silent(worker.last_heard)) return drop_worker(worker, "silent for three heartbeats");
     if (now_ >= worker.next_heartbeat) {
         notify_worker(worker.peer, "rpc.heartbeat", empty_map_parameter);
         worker.next_heartbeat = now_ + limits_.heartbeat;
@@ -230,6 +226,7 @@ void BrokerCore::drop_worker(Worker& worker, std::string_view why) {
             {"why", std::string(why)},
             {"in_flight", std::to_string(worker.in_flight)}});
 
+    const auto unsent = take_unsent(worker);
     // Out of the tables first, so that none of its calls comes back to it.
     deadlines_.remove(worker.timer);
     const auto gone = std::move(workers_[worker.peer.slot]);
@@ -244,6 +241,7 @@ void BrokerCore::drop_worker(Worker& worker, std::string_view why) {
         else
             lose(*call, worker.id, why);
     }
+    start_over(unsent, worker);
     for (Service* service : services) settle(*service);
     reroute_own(worker);
 }

@@ -60,6 +60,14 @@ public:
     [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_bytes_ + open_bytes(); }
     /// Bodies that wait for `peer`. Each takes memory beyond its bytes (sizeof(Outgoing)): for small ones that is the most.
     [[nodiscard]] std::size_t waiting_bodies(PeerId peer) const noexcept;
+    /// Tells `f` of each body that waits for `peer`, in order; it may move a large one out. Then forget(): what is left is
+    /// not to be sent any more.
+    template <class F>
+    void for_each(PeerId peer, F&& f) {
+        settle();
+        if (Queue* queue = find(peer))
+            for (std::size_t i = queue->first; i < queue->bodies.size(); ++i) f(queue->bodies[i]);
+    }
     /// Drops all that waits for `peer`, and what is known of it. Returns how many messages were dropped.
     std::size_t forget(PeerId peer);
     /// Messages that were dropped, ever, because their peer's slot belongs to a later one.

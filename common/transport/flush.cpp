@@ -39,10 +39,7 @@ void Flush::send(PeerId peer, Outbox& outbox, Router& router, Flushed& flushed) 
             outbox.pop_front(peer);
             break;
         case Sent::would_block: blocked_.push_back(peer); return;
-        case Sent::gone:
-            flushed.dropped += outbox.forget(peer);
-            gone_.push_back(peer);
-            return;
+        case Sent::gone: gone_.push_back(peer); return;
         }
     }
 }

@@ -13,8 +13,7 @@ namespace rpcbroker::transport {
 
 /// What one flush did.
 struct Flushed {
-    std::size_t bodies = 0;   ///< sent
-    std::size_t dropped = 0;  ///< messages that waited for peers that are gone
+    std::size_t bodies = 0;  ///< sent
     /// Peers that did not take all they were to have. While there are some, poll with a short time-out (a millisecond or
     /// two), and flush again: libzmq does not say reliably when they would.
     std::size_t blocked = 0;
@@ -24,7 +23,8 @@ struct Flushed {
 /// thread-safe; allocates nothing once it has seen as many peers blocked at a time as there will be.
 class Flush {
 public:
-    /// Sends what peers take; what they do not take yet stays in `outbox`. What waits for a peer that is gone is forgotten.
+    /// Sends what peers take; what they do not take yet stays in `outbox`, and what is for a peer that is gone, until the
+    /// core forgets it.
     Flushed operator()(Outbox& outbox, Router& router);
     /// Whom the last flush found gone. Router::next_closed reports them, too, but over inproc.
     [[nodiscard]] const std::vector<PeerId>& gone() const noexcept { return gone_; }

@@ -288,6 +288,26 @@ TEST_CASE("a peer that reads slowly gets everything in order") {
     CHECK(outbox.waiting_bytes(peer) == 0);
 }
 
+TEST_CASE("what waits for a peer can be looked at, and what is large be moved out, before it is forgotten") {
+    Outbox outbox;
+    outbox.add(peer) = "sent";
+    outbox.add_large(peer, {}, Body{std::string(100'000, 'x')});
+    outbox.add(peer) = "last";
+    outbox.add(other) = "another's";
+    outbox.pop_front(peer);
+    std::vector<std::string> seen;
+    Body moved;
+    outbox.for_each(peer, [&](Outgoing& body) {
+        if (!body.large.empty()) moved = std::move(body.large);
+        seen.push_back(body.bytes);
+    });
+    CHECK(moved.size() == 100'000);
+    CHECK(seen == std::vector<std::string>{"", "last"});
+    CHECK(outbox.forget(peer) == 2);
+    CHECK(outbox.waiting_bytes() == std::string_view("another's").size());
+    outbox.for_each(peer, [](Outgoing&) { FAIL("nothing waits any more"); });
+}
+
 TEST_CASE("strings are used again") {
     Outbox outbox;
     outbox.add(peer).append(1000, 'x');

@@ -242,8 +242,7 @@ void BrokerNode::send(Side& side, Outbox& outbox, PeerId peer, bool to_workers) 
         case Sent::yes: break;
         case Sent::would_block: side.blocked.insert(peer); return;
         case Sent::gone:
-            core_.counters().add(Counter::undeliverable_messages, outbox.forget(peer));
-            side.gone.push_back(peer);
+            if (std::ranges::find(side.gone, peer) == side.gone.end()) side.gone.push_back(peer);
             return;
         }
         if (to_workers)

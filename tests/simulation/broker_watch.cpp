@@ -263,6 +263,7 @@ void BrokerWatch::response(PeerId peer, ClientView& client, std::string_view env
     const Owed owed = std::move(first->second);
     client.owed.erase(first);
     if (!owed.call) return;
+    check_lost(*owed.call, message);
     check_run_again(*owed.call, message);
     turn_.ended.insert(peer);
     note("-> client " + text_of(peer) + " " + std::to_string(message.msgid) + " " + text_of(owed.call) +

@@ -137,6 +137,7 @@ private:
     void check_place(PeerId peer, const WorkerView& worker, const MessageView& message, bool fresh);
     void check_new(std::uint32_t id);
     void lost(WorkerView& worker);
+    void check_lost(std::uint64_t call, const MessageView& message) const;
     void check_run_again(std::uint64_t call, const MessageView& message) const;
     [[nodiscard]] std::map<std::uint64_t, std::size_t> open_calls() const;
     void check_deadlines(const std::set<PeerId>& blocked) const;

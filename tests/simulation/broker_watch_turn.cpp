@@ -139,9 +139,6 @@ void BrokerWatch::lost(WorkerView& worker) {
     turn_.workers_changed = true;
     ++turn_.workers_lost;
     turn_.liar_lost |= !worker.honest;
-    const auto placed = calls_at_workers();
-    for (auto& [call, admission] : admissions_)
-        if (!placed.contains(call)) ++admission.lost;  // perhaps with this one, to which it was not sent yet
     for (const auto& [msgid, call] : worker.calls) {
         if (!call || worker.cancelled.contains(msgid)) continue;
         Admission& admission = admissions_[*call];
@@ -150,6 +147,15 @@ void BrokerWatch::lost(WorkerView& worker) {
     }
     places_ -= std::exchange(worker.calls, {}).size();
     worker.id.reset();
+}
+
+/// A call that no lost worker was sent goes to another one, and is not given up with any.
+void BrokerWatch::check_lost(std::uint64_t number, const MessageView& message) const {
+    const auto error = read_error_object(message.error);
+    if (!error || error->by() != By::broker || error->message().find("was lost with the call") == std::string::npos)
+        return;
+    if (admissions_.at(number).lost == 0)
+        fail("a call is lost with a worker that it was sent to", "#" + std::to_string(number) + ": " + error->what());
 }
 
 /// Where another worker was there all the while, an idempotent call is not over because the first one is lost.

@@ -363,6 +363,19 @@ TEST_CASE("watch: an idempotent call that ends with its worker while there is an
           (another ? "an idempotent call is run once more when its worker is lost" : ""));
 }
 
+TEST_CASE("watch: a call that is given up with a worker that it was not sent to is found") {
+    Watched watched;
+    watched.turn();
+    const bool sent = GENERATE(false, true);
+    const auto call = watched.call();
+    if (sent) watched.dispatch(70, call);
+    watched.end_turn();
+    watched.turn();
+    watched.watch.worker_closed(Watched::worker);
+    CHECK(watched.fail(call, {Code::unavailable, "worker w was lost with the call: why", By::broker, Ran::maybe}) ==
+          (sent ? "" : "a call is lost with a worker that it was sent to"));
+}
+
 TEST_CASE("watch: credit beyond what the client granted is found") {
     Watched watched;
     watched.turn();

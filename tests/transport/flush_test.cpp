@@ -28,7 +28,7 @@ TEST_CASE("what a core wants sent goes to its peers, batched and large") {
     CHECK(flush(outbox, bound.router).bodies == 0);
 }
 
-TEST_CASE("what waits for a peer that is gone is forgotten and counted") {
+TEST_CASE("what waits for a peer that is gone stays for the core, and is said each time that it is tried") {
     Bound bound;
     Outbox outbox;
     Flush flush;
@@ -37,11 +37,15 @@ TEST_CASE("what waits for a peer that is gone is forgotten and counted") {
     outbox.add(nobody) += "two";
     const auto flushed = flush(outbox, bound.router);
     CHECK(flushed.bodies == 0);
-    CHECK(flushed.dropped == 2);
+    CHECK(flushed.blocked == 0);
     CHECK(flush.gone() == std::vector{nobody});
-    CHECK(outbox.waiting_bytes() == 0);
+    CHECK(outbox.waiting_bodies(nobody) == 2);
     flush(outbox, bound.router);
     CHECK(flush.gone().empty());
+    outbox.add(nobody) += "three";
+    flush(outbox, bound.router);
+    CHECK(flush.gone() == std::vector{nobody});
+    CHECK(outbox.forget(nobody) == 3);
 }
 
 TEST_CASE("what a peer does not take yet is kept, in order, and holds up nobody") {
