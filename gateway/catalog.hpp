@@ -1,6 +1,7 @@
 // What is known of methods: asked of the broker when one is first called, and asked again while it is in use.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <unordered_map>
@@ -30,12 +31,14 @@ private:
     struct Item {
         MethodInfoPtr info;  ///< null: asked for, and not answered yet
         bool old = false;
+        std::uint64_t question = 0;  ///< the latest about it; what answers an earlier one may be what was forgotten
         std::vector<Found> waiting;
     };
-    void ask(const std::string& method);
-    void answered(const std::string& method, const Result<RawReply>& reply);
+    void ask(const std::string& method, Item& item);
+    void answered(const std::string& method, std::uint64_t question, const Result<RawReply>& reply);
 
     Calls& calls_;
+    std::uint64_t last_question_ = 0;
     std::unordered_map<std::string, Item> items_;
 };
 

@@ -47,8 +47,10 @@ void WorkerSession::on_closed(TimePoint now) {
     outbox_.forget(broker);
     forget_calls();
     room_->detach(place_, now);
-    if (leaving_) left();
-    if (state_ == State::registered) event(SessionEvent::What::lost, "the connection closed");
+    if (leaving_)
+        left();
+    else if (state_ == State::registered)
+        event(SessionEvent::What::lost, "the connection closed");
     state_ = State::closed;
     returning_ = false;
     complain_at_ = now + complaint_patience;

@@ -58,6 +58,22 @@ TEST_CASE("what is forgotten is asked for before it is used again, by all who wa
     CHECK(shelf.calls.calls.size() == 1);
 }
 
+TEST_CASE("what answers a question from before it was forgotten is not used") {
+    Shelf shelf;
+    shelf.find("S.M");
+    shelf.calls.end_with("rpc.describe", test::described_count);
+    shelf.catalog.grow_old();
+    shelf.find("S.M");  // asks
+    shelf.catalog.forget("S.M");
+    shelf.find("S.M");  // asks again, and waits
+    REQUIRE(shelf.calls.calls.size() == 2);
+    CHECK(shelf.known == 2);
+    shelf.calls.end_with("rpc.describe", test::described_count);
+    CHECK(shelf.known == 2);
+    shelf.calls.end_with("rpc.describe", test::described_count);
+    CHECK(shelf.known == 3);
+}
+
 TEST_CASE("nothing is kept of what nobody registered") {
     Shelf shelf;
     shelf.find("S.M");

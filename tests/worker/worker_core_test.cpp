@@ -417,6 +417,17 @@ TEST_CASE("heartbeats go on while the last handlers run") {
     CHECK(harness.session.finished());
 }
 
+TEST_CASE("a worker that leaves does not say that it lost the broker when the connection closes meanwhile") {
+    SessionHarness harness;
+    harness.registered();
+    harness.session.leave(harness.now);
+    const bool answered = GENERATE(false, true);
+    if (answered) harness.notify("rpc.left");
+    harness.session.on_closed(harness.now);
+    CHECK(harness.events() == Texts{"left"});
+    CHECK(harness.session.finished());
+}
+
 TEST_CASE("rpc.drain makes a worker leave") {
     SessionHarness harness;
     harness.registered();
