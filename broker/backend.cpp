@@ -156,7 +156,7 @@ void BrokerCore::on_return(Worker& worker, const MessageView& message) {
     counters_.add(Counter::calls_returned, returned.size());
     worker.held_back = true;
     Directory::update_load(worker);
-    start_over(returned, worker);
+    start_over(std::move(returned), worker);
     worker.held_back = false;
     Directory::update_load(worker);
     serve(worker);
@@ -165,32 +165,33 @@ void BrokerCore::on_return(Worker& worker, const MessageView& message) {
 /// The call that the worker gives back, if it is still wanted.
 Call* BrokerCore::take_back(Worker& worker, std::uint64_t msgid) {
     Call* call = msgid <= UINT32_MAX ? calls_.dispatched_as(static_cast<std::uint32_t>(msgid)) : nullptr;
-    if (!call || call->worker != &worker) {
-        counters_.add(Counter::late_responses);
-        return nullptr;
+    if (call && call->worker == &worker) return take_off(*call) ? call : nullptr;
+    counters_.add(Counter::late_responses);
+    return nullptr;
+}
+
+/// Takes a call off its worker, which has not started it. False: nobody waits for it any more, and it is gone.
+bool BrokerCore::take_off(Call& call) {
+    release_place(call);
+    if (call.state == Call::State::abandoned) {
+        free_call(call);
+        return false;
     }
-    release_place(*call);
-    if (call->state == Call::State::abandoned) {
-        free_call(*call);
-        return nullptr;
-    }
-    call->state = Call::State::waiting;
-    if (call->takes_items()) stop_withholding(*call, *call->client);
-    return call;
+    call.state = Call::State::waiting;
+    if (call.takes_items()) stop_withholding(call, *call.client);
+    return true;
 }
 
 /// Of a worker that is lost: the calls that it was to be sent. The rest of what waits for it is dropped.
 std::vector<Call*> BrokerCore::take_unsent(Worker& worker) {
     std::vector<Call*> unsent;
-    std::size_t requests = 0;
     to_workers_.for_each(worker.peer, [&](Outgoing& body) {
         BodyReader reader(body.large.empty() ? std::string_view(body.bytes) : body.large.bytes());
         MessageView message;
         while (reader.next(message) == BodyReader::Step::message) {
             if (message.type != MessageType::request) continue;
-            ++requests;
-            Call* call = take_back(worker, message.msgid);
-            if (!call) continue;
+            Call* call = calls_.dispatched_as(message.msgid);
+            if (!call || call->worker != &worker || !take_off(*call)) continue;
             unsent.push_back(call);
             if (!call->moved_out) continue;
             call->moved_out = false;
@@ -198,16 +199,21 @@ std::vector<Call*> BrokerCore::take_unsent(Worker& worker) {
             return;
         }
     });
-    counters_.add(Counter::undeliverable_messages, to_workers_.forget(worker.peer) - requests);
+    counters_.add(Counter::calls_unsent, unsent.size());
+    counters_.add(Counter::undeliverable_messages, to_workers_.forget(worker.peer) - unsent.size());
     return unsent;
 }
 
 /// Of calls that were meant for the worker in this order: the first one comes first again. What has to wait goes before what
-/// waits already, so the last one of those comes first.
-void BrokerCore::start_over(const std::vector<Call*>& calls, const Worker& worker) {
-    auto first = calls.begin();
-    while (first != calls.end() && !(*first)->pinned() && starts_at_once(**first)) start_over(**first++, worker);
-    for (auto last = calls.end(); last != first;) start_over(**--last, worker);
+/// waits already, so the last one of those goes first.
+void BrokerCore::start_over(std::vector<Call*> calls, const Worker& worker) {
+    std::erase_if(calls, [&](Call* call) {
+        const bool starts = !call->pinned() && starts_at_once(*call);
+        if (starts) start_over(*call, worker);
+        return starts;
+    });
+    std::ranges::reverse(calls);
+    for (Call* call : calls) start_over(*call, worker);
 }
 
 /// Of a call that the worker gave back, or was not sent.

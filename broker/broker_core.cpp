@@ -226,7 +226,7 @@ void BrokerCore::drop_worker(Worker& worker, std::string_view why) {
             {"why", std::string(why)},
             {"in_flight", std::to_string(worker.in_flight)}});
 
-    const auto unsent = take_unsent(worker);
+    auto unsent = take_unsent(worker);
     // Out of the tables first, so that none of its calls comes back to it.
     deadlines_.remove(worker.timer);
     const auto gone = std::move(workers_[worker.peer.slot]);
@@ -234,6 +234,7 @@ void BrokerCore::drop_worker(Worker& worker, std::string_view why) {
     const auto services = services_of(worker);
     directory_.leave(worker, now_);
 
+    start_over(std::move(unsent), worker);  // before what is older, and goes before them where it has to wait
     while (Call* call = worker.running) {
         release_place(*call);
         if (call->state == Call::State::abandoned)
@@ -241,7 +242,6 @@ void BrokerCore::drop_worker(Worker& worker, std::string_view why) {
         else
             lose(*call, worker.id, why);
     }
-    start_over(unsent, worker);
     for (Service* service : services) settle(*service);
     reroute_own(worker);
 }

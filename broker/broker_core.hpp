@@ -240,7 +240,8 @@ private:
     void on_return(Worker& worker, const MessageView& message);
     Call* take_back(Worker& worker, std::uint64_t msgid);
     std::vector<Call*> take_unsent(Worker& worker);
-    void start_over(const std::vector<Call*>& calls, const Worker& worker);
+    bool take_off(Call& call);
+    void start_over(std::vector<Call*> calls, const Worker& worker);
     void start_over(Call& call, const Worker& worker);
     void on_leave(Worker& worker);
     void stop_drawing(Worker& worker);

@@ -17,8 +17,9 @@ enum class Counter : std::uint8_t {
     calls_orphaned,         // of calls_accepted: their client went
     calls_refused,          // requests that were answered at once and never got in
     calls_refused_by_wait,  // of them: their turn would have come too late
-    calls_dispatched,       // handed to a worker; more than accepted where calls were returned or run again
+    calls_dispatched,       // handed to a worker; more than accepted where calls came back or were run again
     calls_returned,         // given back by workers unstarted
+    calls_unsent,           // taken back, as their worker was lost before they were sent to it
     calls_rerun,            // idempotent, and their worker was lost
     one_way_failed,         // one-way calls that ended with an error, which nobody hears of
     rpc_calls,              // requests of the service rpc
@@ -57,6 +58,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::
     "calls_refused_by_wait",
     "calls_dispatched",
     "calls_returned",
+    "calls_unsent",
     "calls_rerun",
     "one_way_failed",
     "rpc_calls",

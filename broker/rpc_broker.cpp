@@ -128,7 +128,8 @@ void take_authorized(Broker& broker, Result<std::vector<AuthorizedKey>> authoriz
     broker.set_authorized(*std::move(authorized));
 }
 
-/// libzmq's threads are started with the first socket. They and the loop wake each other for every body.
+/// libzmq's threads are started with the first socket. They and the loop wake each other for every body. Those that look for
+/// floods and ask after keys are started here, too, and have time.
 std::unique_ptr<Broker> make_broker(const BrokerOptions& options) {
     const PatientThreads patient;
     return std::make_unique<Broker>(options);

@@ -25,8 +25,38 @@ TEST_CASE("calls that their lost worker had not been sent go to another one, in 
     for (const auto& call : calls) other.answers(call, "done");
     CHECK(bench.client.answers().size() == 2);
     CHECK(other.call().params == json::array({4}));
+    CHECK(bench.count(Counter::calls_unsent) == 3);
     CHECK(bench.count(Counter::calls_rerun) == 0);
     CHECK(bench.count(Counter::undeliverable_messages) == 0);
+}
+
+TEST_CASE("what was sent and runs again goes before what was not") {
+    Pair bench({.capacity = 10, .idempotent = true});
+    bench.client.request(1, "S.m", {"sent"});
+    bench.worker.call();
+    bench.worker.reads(false);
+    bench.client.request(2, "S.m", {"not sent"});
+    bench.worker.closes();
+    auto& next = bench.BrokerBench::worker("next", {.capacity = 2, .idempotent = true});
+    const auto calls = next.calls();
+    REQUIRE(calls.size() == 2);
+    CHECK(calls[0].params == json::array({"sent"}));
+    CHECK(calls[1].params == json::array({"not sent"}));
+}
+
+TEST_CASE("calls that may start elsewhere keep their order, behind one that may not") {
+    Pair bench;
+    bench.worker.reads(false);
+    bench.client.request(1, "S.m", {"pinned"}, {.worker = bench.worker.worker_id()});
+    bench.client.request(2, "S.m", {"first"});
+    bench.client.request(3, "S.m", {"second"});
+    auto& other = bench.BrokerBench::worker("other", {.capacity = 2});
+    bench.worker.closes();
+    const auto calls = other.calls();
+    REQUIRE(calls.size() == 2);
+    CHECK(calls[0].params == json::array({"first"}));
+    CHECK(calls[1].params == json::array({"second"}));
+    CHECK(bench.client.answer().code() == "UNAVAILABLE");
 }
 
 TEST_CASE("where there is no other worker, a call that was not sent waits for one, and tells that it was not begun") {
@@ -84,7 +114,8 @@ TEST_CASE("what a lost worker was not sent, and nobody wants any more, is droppe
     bench.worker.closes();
     CHECK(other.heard_nothing());
     CHECK(bench.core().calls_in_system() == 0);
-    CHECK(bench.count(Counter::undeliverable_messages) == 1);  // the word that it was cancelled
+    CHECK(bench.count(Counter::calls_unsent) == 0);
+    CHECK(bench.count(Counter::undeliverable_messages) == 2);  // it, and the word that it was cancelled
 }
 
 TEST_CASE("one-way calls that were not sent go to another worker, though their client is gone") {

@@ -18,34 +18,40 @@ int policy_of_a_new_thread() {
     return found;
 }
 
-bool choose(int policy) {
-    const sched_param parameters{};
-    return sched_setscheduler(0, policy, &parameters) == 0;
+struct Seen {
+    int meanwhile = -1;  ///< of a thread that was started while a PatientThreads lived
+    int own = -1;
+    int afterwards = -1;  ///< of a thread that was started then
+};
+
+Seen on_a_thread_of_its_own(int chosen) {
+    Seen seen;
+    std::thread{[&] {
+        const sched_param parameters{};
+        if (sched_setscheduler(0, chosen, &parameters) != 0) return;
+        {
+            const PatientThreads patient;
+            seen.meanwhile = policy_of_a_new_thread();
+        }
+        seen.own = own_policy();
+        seen.afterwards = policy_of_a_new_thread();
+    }}.join();
+    return seen;
 }
 
 }  // namespace
 
-// On threads of their own, as they change them.
 TEST_CASE("scheduling: threads are patient that are started while it lives, and no others") {
-    std::thread{[] {
-        REQUIRE(choose(SCHED_OTHER));
-        {
-            const PatientThreads patient;
-            CHECK(policy_of_a_new_thread() == SCHED_BATCH);
-        }
-        CHECK(own_policy() == SCHED_OTHER);
-        CHECK(policy_of_a_new_thread() == SCHED_OTHER);
-    }}.join();
+    const auto seen = on_a_thread_of_its_own(SCHED_OTHER);
+    CHECK(seen.meanwhile == SCHED_BATCH);
+    CHECK(seen.own == SCHED_OTHER);
+    CHECK(seen.afterwards == SCHED_OTHER);
 }
 
 TEST_CASE("scheduling: what somebody chose stays") {
     const int chosen = GENERATE(SCHED_BATCH, SCHED_IDLE);
-    std::thread{[chosen] {
-        REQUIRE(choose(chosen));
-        {
-            const PatientThreads patient;
-            CHECK(policy_of_a_new_thread() == chosen);
-        }
-        CHECK(own_policy() == chosen);
-    }}.join();
+    const auto seen = on_a_thread_of_its_own(chosen);
+    CHECK(seen.meanwhile == chosen);
+    CHECK(seen.own == chosen);
+    CHECK(seen.afterwards == chosen);
 }
