@@ -9,7 +9,8 @@ namespace rpcbroker {
 /// and leaves the share of the processor's time as it is.
 ///
 /// Changes nothing where the thread has another policy than the default, as then somebody chose it (`chrt`, systemd's
-/// CPUSchedulingPolicy=), nor where the system does not allow it. Not thread-safe; to be ended by the thread that made it.
+/// CPUSchedulingPolicy=), nor where the system does not allow it: libzmq's own option for its threads (ZMQ_THREAD_SCHED_POLICY,
+/// 4.3.4) would abort the process there. Not thread-safe; to be ended by the thread that made it.
 class PatientThreads {
 public:
     PatientThreads() noexcept;

@@ -241,9 +241,7 @@ void BrokerNode::send(Side& side, Outbox& outbox, PeerId peer, bool to_workers) 
         switch (side.router.send(peer, {body->envelope, bytes})) {
         case Sent::yes: break;
         case Sent::would_block: side.blocked.insert(peer); return;
-        case Sent::gone:
-            if (std::ranges::find(side.gone, peer) == side.gone.end()) side.gone.push_back(peer);
-            return;
+        case Sent::gone: side.gone.insert(peer); return;
         }
         if (to_workers)
             watch_.to_worker(peer, bytes, fresh);

@@ -40,7 +40,7 @@ private:
     struct Side {
         Router router;
         std::set<PeerId> blocked{};
-        std::vector<PeerId> gone{};
+        std::set<PeerId> gone{};
         std::map<PeerId, broker::Identity> known{};  ///< with keys: by which they came
         std::set<PeerId> cut_off{};                  ///< as their key is gone; not reported closed yet
     };
